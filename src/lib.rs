@@ -1,0 +1,7 @@
+//! The whole of `gateway`, so that tests, benches and fuzz targets can reach it; `main.rs` only
+//! calls [`cli::main`].
+//!
+//! Layers, lowest first; imports go downward only (`tests/architecture.rs` holds the table):
+//! `model`, `policy`, `config`, `clock`, `qr`, `telemetry` → `store`, `secret`, `http`, `audit` →
+//! `auth`, `project`, `executor`, `task` → `mcp`, `web` → `gateway` → `cli`.
+pub mod clock;

@@ -1,0 +1,1 @@
+//! Public tunnels for a local server: ngrok in-process and a supervised `cloudflared`.
