@@ -58,7 +58,7 @@ impl fmt::Display for Timestamp {
 }
 
 /// A future that ends when a clock says so.
-pub type Sleep<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
+pub(super) type Sleep<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
 
 /// Where time comes from.
 pub trait Clock: fmt::Debug + Send + Sync + 'static {
