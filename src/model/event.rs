@@ -1,0 +1,91 @@
+//! What happened, in the order of its commits.
+use serde::{Deserialize, Serialize};
+
+use super::id::{RequestId, TaskId};
+use crate::clock::Timestamp;
+
+/// One row of the event log. `seq` is the cursor that clients hold.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    /// Position in the log: grows by commit, never reused.
+    pub seq: u64,
+    /// When it happened.
+    pub at: Timestamp,
+    /// The task it belongs to.
+    pub task_id: TaskId,
+    /// What happened.
+    #[serde(flatten)]
+    pub kind: EventKind,
+}
+
+/// The kinds of events.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum EventKind {
+    /// The task was accepted.
+    Queued,
+    /// Its workspace is being made.
+    Preparing,
+    /// The agent was started, or found again after a restart of the gateway.
+    Started {
+        /// The agent's session, to resume it by.
+        session_id: Option<String>,
+        /// Whether this is a re-attachment.
+        reattached: bool,
+    },
+    /// The agent said something.
+    Text {
+        /// Its words, cut to a bounded length.
+        text: String,
+    },
+    /// The agent used a tool.
+    Activity {
+        /// The tool's name.
+        tool: String,
+        /// One line about it.
+        detail: String,
+    },
+    /// The agent wrote a file.
+    FileTouched {
+        /// The path, relative to the project where it lies below it.
+        path: String,
+    },
+    /// The agent waits for its model.
+    Waiting {
+        /// Why.
+        reason: String,
+    },
+    /// The agent asks its owner.
+    RequestOpened {
+        /// The request.
+        request_id: RequestId,
+        /// One line about it.
+        preview: String,
+    },
+    /// A request was answered, withdrawn or has expired.
+    RequestClosed {
+        /// The request.
+        request_id: RequestId,
+        /// `allowed`, `denied`, `withdrawn` or `expired`.
+        outcome: String,
+    },
+    /// Cancelling has begun.
+    Cancelling {
+        /// Who or what asked for it.
+        reason: String,
+    },
+    /// The work is being collected from the workspace.
+    Settling,
+    /// Something the reader of the log should know.
+    Note {
+        /// The words.
+        text: String,
+    },
+    /// The task reached a state that it will not leave.
+    Ended {
+        /// The state's name.
+        state: String,
+        /// One line: why.
+        summary: String,
+    },
+}

@@ -1,0 +1,17 @@
+//! What the gateway talks about: tasks, events, requests, clients, grants, devices; their states,
+//! transitions and ids. No IO, no clock: moments are passed in.
+//!
+//! A new idea gets a file of its own here; a new state is a variant that carries exactly what is
+//! true in it.
+mod event;
+mod id;
+mod request;
+mod task;
+pub use self::event::{Event, EventKind};
+pub use self::id::{ClientId, DeviceId, FamilyId, InvalidId, RequestId, TaskId};
+pub use self::request::{Answer, Answerer, Decision, Request, RequestKind, RequestState};
+pub use self::task::{
+    Caller, CancelReason, ChangedFile, Cost, DiffStat, End, Failure, FailureKind,
+    InvalidTransition, Outcome, Phase, Progress, Run, Task, TaskSpec, TaskState, Verdict,
+    Workspace,
+};
