@@ -5,4 +5,6 @@
 //! `model`, `policy`, `config`, `clock`, `qr`, `telemetry` → `store`, `secret`, `http`, `audit` →
 //! `auth`, `project`, `executor`, `task` → `mcp`, `web` → `gateway` → `cli`.
 pub mod clock;
+pub mod executor;
 pub mod model;
+pub mod store;

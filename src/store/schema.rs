@@ -1,0 +1,94 @@
+//! The schema and its history. A change is a new entry at the end of [`MIGRATIONS`], never an edit.
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags};
+
+use super::error::StoreError;
+
+/// Statements that lead from one schema version to the next; the first makes version 1.
+const MIGRATIONS: &[&str] = &[
+    // 1: tasks, their events and requests.
+    "CREATE TABLE tasks (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        id TEXT NOT NULL UNIQUE,
+        state TEXT NOT NULL,
+        project TEXT NOT NULL,
+        executor TEXT NOT NULL,
+        client_id TEXT,
+        idempotency_key TEXT,
+        created_at INTEGER NOT NULL,
+        updated_at INTEGER NOT NULL,
+        cursor INTEGER NOT NULL,
+        spec TEXT NOT NULL,
+        body TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX tasks_by_state ON tasks (state, number);
+    CREATE INDEX tasks_by_project ON tasks (project, number);
+    CREATE INDEX tasks_by_executor ON tasks (executor, number);
+    CREATE INDEX tasks_by_update ON tasks (updated_at);
+    CREATE UNIQUE INDEX tasks_by_key ON tasks (ifnull(client_id, ''), idempotency_key)
+        WHERE idempotency_key IS NOT NULL;
+    CREATE VIRTUAL TABLE task_text USING fts5 (prompt, content = '', tokenize = 'unicode61');
+    CREATE TABLE events (
+        seq INTEGER PRIMARY KEY AUTOINCREMENT,
+        at INTEGER NOT NULL,
+        task_id TEXT NOT NULL,
+        body TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX events_by_task ON events (task_id, seq);
+    CREATE TABLE requests (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        id TEXT NOT NULL UNIQUE,
+        task_id TEXT NOT NULL,
+        agent_ref TEXT NOT NULL,
+        state TEXT NOT NULL,
+        body TEXT NOT NULL,
+        UNIQUE (task_id, agent_ref)
+    ) STRICT;
+    CREATE INDEX requests_by_state ON requests (state, number);",
+];
+
+/// Opens the write connection: WAL, and every commit on disk before it is answered.
+pub(super) fn open_for_writing(path: &Path) -> Result<Connection, StoreError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+        | OpenFlags::SQLITE_OPEN_CREATE
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)
+        .map_err(|_| StoreError::CannotOpen(path.to_path_buf()))?;
+    connection.busy_timeout(Duration::from_secs(5))?;
+    connection.pragma_update(None, "journal_mode", "wal")?;
+    connection.pragma_update(None, "synchronous", "full")?;
+    connection.pragma_update(None, "journal_size_limit", 64 * 1024 * 1024)?;
+    connection.set_prepared_statement_cache_capacity(64);
+    Ok(connection)
+}
+
+/// Brings `connection` to the newest schema, keeping a copy of the file it changes.
+pub(super) fn migrate(connection: &mut Connection, path: Option<&Path>) -> Result<(), StoreError> {
+    let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
+    let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    if found > known || found < 0 {
+        return Err(StoreError::NewerSchema { found, known });
+    }
+    if found == known {
+        return Ok(());
+    }
+    if let (Some(path), true) = (path, found > 0) {
+        connection.backup("main", backup_path(path, found), None::<fn(_)>)?;
+    }
+    let from = usize::try_from(found).unwrap_or(0);
+    let transaction = connection.transaction()?;
+    for statements in &MIGRATIONS[from..] {
+        transaction.execute_batch(statements)?;
+    }
+    transaction.pragma_update(None, "user_version", known)?;
+    transaction.commit()?;
+    Ok(())
+}
+
+fn backup_path(path: &Path, version: i64) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(format!(".v{version}.bak"));
+    PathBuf::from(name)
+}

@@ -1,0 +1,191 @@
+use std::sync::Arc;
+
+use super::*;
+use crate::clock::{ManualClock, SeededEntropy, SystemClock, Timestamp};
+use crate::model::{Caller, Cost, EventKind, Progress, Task, TaskId, TaskSpec, TaskState};
+
+fn a_task(entropy: &SeededEntropy, prompt: &str) -> Task {
+    Task {
+        id: TaskId::random(entropy),
+        spec: TaskSpec {
+            prompt: prompt.into(),
+            project: "demo".into(),
+            executor: "claude".into(),
+            model: None,
+            plan_only: false,
+            timeout_secs: 60,
+            idempotency_key: None,
+            caller: Caller::Owner,
+        },
+        created_at: Timestamp::from_millis(1),
+        updated_at: Timestamp::from_millis(1),
+        cursor: 0,
+        state: TaskState::Queued,
+        progress: Progress::default(),
+        cost: Cost::default(),
+        workspace: None,
+        run: None,
+    }
+}
+
+fn memory() -> Store {
+    Store::in_memory(Arc::new(ManualClock::new(Timestamp::from_millis(5)))).unwrap()
+}
+
+async fn insert(store: &Store, mut task: Task) -> Task {
+    store
+        .write(move |tx| {
+            tx.insert_task(&mut task)?;
+            Ok::<_, StoreError>(task)
+        })
+        .await
+        .unwrap()
+}
+
+#[tokio::test]
+async fn a_task_reads_back_as_it_was_written_also_after_reopening() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("gateway.db");
+    let store = Store::open(&path, Arc::new(SystemClock)).unwrap();
+    let task = insert(&store, a_task(&SeededEntropy::new(1), "hello")).await;
+    assert_eq!(store.read(|tx| tx.task(&task.id)).unwrap(), Some(task.clone()));
+    store.close();
+    drop(store);
+    let store = Store::open(&path, Arc::new(SystemClock)).unwrap();
+    assert_eq!(store.read(|tx| tx.task(&task.id)).unwrap(), Some(task.clone()));
+    assert_eq!(*store.committed().borrow(), task.cursor);
+}
+
+#[tokio::test]
+async fn a_failing_closure_undoes_only_itself_and_leaves_no_event() {
+    let store = memory();
+    let entropy = SeededEntropy::new(1);
+    let lost = a_task(&entropy, "lost");
+    let id = lost.id.clone();
+    let result: Result<(), StoreError> = store
+        .write(move |tx| {
+            let mut lost = lost;
+            tx.insert_task(&mut lost)?;
+            Err(StoreError::Closed)
+        })
+        .await;
+    assert_eq!(result, Err(StoreError::Closed));
+    assert_eq!(store.read(|tx| tx.task(&id)).unwrap(), None);
+    let kept = insert(&store, a_task(&entropy, "kept")).await;
+    assert_eq!(kept.cursor, 1, "a sequence number was wasted");
+}
+
+#[tokio::test]
+async fn a_panicking_closure_neither_ends_the_writer_nor_its_neighbours() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(&dir.path().join("gateway.db"), Arc::new(SystemClock)).unwrap();
+    let panics = store.write(|_: &mut WriteTx<'_>| -> Result<(), StoreError> { panic!("planted") });
+    let works = insert(&store, a_task(&SeededEntropy::new(1), "fine"));
+    let (panicked, task) = tokio::join!(panics, works);
+    assert_eq!(panicked, Err(StoreError::Panicked));
+    assert!(store.read(|tx| tx.task(&task.id)).unwrap().is_some());
+}
+
+#[tokio::test]
+async fn concurrent_writers_all_commit_and_share_commits() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(&dir.path().join("gateway.db"), Arc::new(SystemClock)).unwrap();
+    let entropy = SeededEntropy::new(1);
+    let writes = (0..200).map(|n| insert(&store, a_task(&entropy, &format!("task {n}"))));
+    let tasks = futures::future::join_all(writes).await;
+    let mut cursors: Vec<u64> = tasks.iter().map(|task| task.cursor).collect();
+    cursors.sort_unstable();
+    assert_eq!(cursors, (1..=200).collect::<Vec<u64>>());
+}
+
+#[tokio::test]
+async fn a_subscriber_sees_every_event_once_in_order_from_any_point() {
+    let store = memory();
+    let entropy = SeededEntropy::new(1);
+    let mut task = insert(&store, a_task(&entropy, "x")).await;
+    let mut follower = store.subscribe(task.cursor);
+    for n in 0..600 {
+        let mut changed = task.clone();
+        task = store
+            .write(move |tx| {
+                tx.update_task(&mut changed, &[EventKind::Note { text: n.to_string() }])?;
+                Ok::<_, StoreError>(changed)
+            })
+            .await
+            .unwrap();
+    }
+    for n in 0..600 {
+        let event = follower.next().await.unwrap();
+        assert_eq!(event.kind, EventKind::Note { text: n.to_string() });
+        assert_eq!(event.seq, n + 2);
+    }
+}
+
+#[tokio::test]
+async fn a_waiting_subscriber_wakes_at_the_commit() {
+    let store = memory();
+    let mut follower = store.subscribe(0);
+    let (event, task) =
+        tokio::join!(follower.next(), insert(&store, a_task(&SeededEntropy::new(1), "x")));
+    assert_eq!(event.unwrap().task_id, task.id);
+}
+
+#[tokio::test]
+async fn lists_filter_by_every_field_and_page_through() {
+    let store = memory();
+    let entropy = SeededEntropy::new(1);
+    for n in 0..25 {
+        let mut task = a_task(&entropy, &format!("fix bug number{n} in \"parser\""));
+        task.spec.project = if n % 2 == 0 { "even".into() } else { "odd".into() };
+        insert(&store, task).await;
+    }
+    let list = |filter: TaskFilter| store.read(|tx| tx.list_tasks(&filter)).unwrap();
+    let page = list(TaskFilter { limit: 10, ..TaskFilter::default() });
+    assert_eq!(page.tasks.len(), 10);
+    assert_eq!(page.tasks[0].spec.prompt, "fix bug number24 in \"parser\"");
+    let rest = list(TaskFilter { limit: 100, before: page.next, ..TaskFilter::default() });
+    assert_eq!((rest.tasks.len(), rest.next), (15, None));
+    let odd = TaskFilter { project: Some("odd".into()), limit: 100, ..TaskFilter::default() };
+    assert_eq!(list(odd).tasks.len(), 12);
+    let text = |text: &str| {
+        list(TaskFilter { text: Some(text.into()), limit: 100, ..TaskFilter::default() })
+            .tasks
+            .len()
+    };
+    assert_eq!(text("number7"), 1);
+    assert_eq!(text("pars BUG"), 25);
+    assert_eq!(text("nowhere"), 0);
+    assert_eq!(text("\" OR * NEAR("), 0, "query syntax is text");
+    let done = TaskFilter { states: vec!["completed"], limit: 10, ..TaskFilter::default() };
+    assert!(list(done).tasks.is_empty());
+    let since = Some(Timestamp::from_millis(2));
+    assert!(list(TaskFilter { since, limit: 10, ..TaskFilter::default() }).tasks.is_empty());
+}
+
+#[test]
+fn a_database_of_a_newer_gateway_is_refused_untouched() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("gateway.db");
+    drop(Store::open(&path, Arc::new(SystemClock)).unwrap());
+    let connection = Connection::open(&path).unwrap();
+    connection.pragma_update(None, "user_version", 9_999).unwrap();
+    drop(connection);
+    let error = Store::open(&path, Arc::new(SystemClock)).unwrap_err();
+    assert!(matches!(error, StoreError::NewerSchema { found: 9_999, .. }), "{error:?}");
+}
+
+#[test]
+fn a_file_that_is_no_database_is_named_as_damaged() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("gateway.db");
+    std::fs::write(&path, "this is not a database, whatever its name may say".repeat(100)).unwrap();
+    assert_eq!(Store::open(&path, Arc::new(SystemClock)).unwrap_err(), StoreError::Corrupt);
+}
+
+#[tokio::test]
+async fn a_closed_store_refuses_writes() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(&dir.path().join("gateway.db"), Arc::new(SystemClock)).unwrap();
+    store.close();
+    assert_eq!(store.write(|_| Ok::<_, StoreError>(())).await, Err(StoreError::Closed));
+}
