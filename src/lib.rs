@@ -6,5 +6,6 @@
 //! `auth`, `project`, `executor`, `task` → `mcp`, `web` → `gateway` → `cli`.
 pub mod clock;
 pub mod executor;
+pub mod http;
 pub mod model;
 pub mod store;

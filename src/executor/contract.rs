@@ -29,6 +29,7 @@ pub trait Executor: fmt::Debug + Send + Sync {
 
 /// What an executor can do; the tools show it and refuse what is missing.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a capability of its own")]
 pub struct Capabilities {
     /// Takes a model's name.
     pub model: bool,

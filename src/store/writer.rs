@@ -100,10 +100,11 @@ pub(super) fn commit_batch(
     mut jobs: Vec<Box<dyn Job>>,
 ) {
     let outcome = run_batch(connection, now, &mut jobs);
-    if outcome.is_err() && !connection.is_autocommit() {
-        if let Err(error) = connection.execute_batch("ROLLBACK") {
-            tracing::error!(%error, "a failed transaction could not be rolled back");
-        }
+    if outcome.is_err()
+        && !connection.is_autocommit()
+        && let Err(error) = connection.execute_batch("ROLLBACK")
+    {
+        tracing::error!(%error, "a failed transaction could not be rolled back");
     }
     let result = match outcome {
         Ok(newest) => {
