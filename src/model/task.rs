@@ -28,6 +28,9 @@ pub struct Task {
     /// What it has cost so far.
     #[serde(default)]
     pub cost: Cost,
+    /// Milliseconds spent waiting for the owner; they do not count against the time limit.
+    #[serde(default)]
+    pub waited_ms: u64,
     /// Where it works, once that is decided.
     pub workspace: Option<Workspace>,
     /// The agent's run, once it is decided; durable before the agent is started.

@@ -65,6 +65,26 @@ impl ReadTx<'_> {
     }
 }
 
+impl ReadTx<'_> {
+    /// The newest `limit` events of a task, oldest first.
+    ///
+    /// # Errors
+    ///
+    /// What SQLite says, or [`StoreError::Malformed`].
+    pub fn last_events(&self, task_id: &TaskId, limit: usize) -> Result<Vec<Event>, StoreError> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let rows: Vec<Result<Event, StoreError>> = self
+            .connection()
+            .prepare_cached(
+                "SELECT seq, at, task_id, body FROM events
+                 WHERE task_id = ?1 ORDER BY seq DESC LIMIT ?2",
+            )?
+            .query_map(params![task_id.as_str(), limit], event)?
+            .collect::<Result<_, _>>()?;
+        rows.into_iter().rev().collect()
+    }
+}
+
 fn event(row: &Row<'_>) -> rusqlite::Result<Result<Event, StoreError>> {
     let (seq, at): (i64, i64) = (row.get(0)?, row.get(1)?);
     let (task_id, body): (String, String) = (row.get(2)?, row.get(3)?);

@@ -43,6 +43,8 @@ struct Body {
     state: TaskState,
     progress: Progress,
     cost: Cost,
+    #[serde(default)]
+    waited_ms: u64,
     workspace: Option<Workspace>,
     run: Option<Run>,
 }
@@ -277,6 +279,7 @@ fn body_of(task: &Task) -> Result<String, StoreError> {
         state: task.state.clone(),
         progress: task.progress.clone(),
         cost: task.cost,
+        waited_ms: task.waited_ms,
         workspace: task.workspace.clone(),
         run: task.run.clone(),
     };
@@ -290,7 +293,7 @@ fn task(row: &Row<'_>) -> rusqlite::Result<Result<(u64, Task), StoreError>> {
     let (spec, body): (String, String) = (row.get(5)?, row.get(6)?);
     let build = || {
         let spec: TaskSpec = from_json("tasks", &spec)?;
-        let Body { state, progress, cost, workspace, run } = from_json("tasks", &body)?;
+        let Body { state, progress, cost, waited_ms, workspace, run } = from_json("tasks", &body)?;
         let id = id.parse().map_err(|error| StoreError::Malformed {
             table: "tasks",
             detail: format!("{error}"),
@@ -304,6 +307,7 @@ fn task(row: &Row<'_>) -> rusqlite::Result<Result<(u64, Task), StoreError>> {
             state,
             progress,
             cost,
+            waited_ms,
             workspace,
             run,
         };

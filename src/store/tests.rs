@@ -23,6 +23,7 @@ fn a_task(entropy: &SeededEntropy, prompt: &str) -> Task {
         state: TaskState::Queued,
         progress: Progress::default(),
         cost: Cost::default(),
+        waited_ms: 0,
         workspace: None,
         run: None,
     }

@@ -1,0 +1,106 @@
+//! Whether a task is accepted, and as what.
+use std::time::Duration;
+
+use super::error::StartError;
+use super::handle::NewTask;
+use super::settings::{Settings, Surroundings};
+use crate::model::{Caller, Task, TaskSpec};
+use crate::store::{Store, StoreError};
+
+const IDEMPOTENCY_KEY_CHARS: usize = 200;
+const MODEL_CHARS: usize = 200;
+
+/// An acceptable task.
+#[derive(Debug)]
+pub(super) struct Admission {
+    pub(super) spec: TaskSpec,
+    pub(super) notes: Vec<String>,
+}
+
+/// Checks what the caller asks for against limits, projects and executors.
+pub(super) fn check(
+    new: NewTask,
+    settings: &Settings,
+    surroundings: &Surroundings,
+) -> Result<Admission, StartError> {
+    if new.prompt.trim().is_empty() {
+        return Err(StartError::PromptEmpty);
+    }
+    let (bytes, max) = (new.prompt.len(), settings.prompt_bytes_max);
+    if bytes > max {
+        return Err(StartError::PromptTooLong { bytes, max });
+    }
+    if let Some(key) = &new.idempotency_key
+        && (key.is_empty() || key.chars().count() > IDEMPOTENCY_KEY_CHARS)
+    {
+        return Err(StartError::BadIdempotencyKey);
+    }
+    let rules = surroundings
+        .workspaces
+        .rules(new.project.as_deref())
+        .map_err(StartError::UnknownProject)?;
+    let name = new.executor.unwrap_or(rules.executor);
+    let Some(executor) = surroundings.executors.get(&name) else {
+        let known = surroundings.executors.names().map(str::to_owned).collect();
+        return Err(StartError::UnknownExecutor { name, known });
+    };
+    let can = executor.capabilities();
+    let unusable_model = new.model.as_ref().is_some_and(|model| !is_model_name(model));
+    if unusable_model || (new.model.is_some() && !can.model) {
+        return Err(StartError::NotSupported { executor: name, property: "model" });
+    }
+    if new.plan_only && !can.plan_only {
+        return Err(StartError::NotSupported { executor: name, property: "plan_only" });
+    }
+    let (timeout, notes) = timeout(new.timeout, settings)?;
+    let spec = TaskSpec {
+        prompt: new.prompt,
+        project: rules.name,
+        executor: name,
+        model: new.model,
+        plan_only: new.plan_only,
+        timeout_secs: timeout.as_secs(),
+        idempotency_key: new.idempotency_key,
+        caller: new.caller,
+    };
+    Ok(Admission { spec, notes })
+}
+
+/// A model's name goes into an argument vector: nothing that begins like a flag, no spaces.
+fn is_model_name(text: &str) -> bool {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "-_.:/@[]".contains(c);
+    (1..=MODEL_CHARS).contains(&text.len()) && !text.starts_with('-') && text.chars().all(allowed)
+}
+
+fn timeout(
+    asked: Option<Duration>,
+    settings: &Settings,
+) -> Result<(Duration, Vec<String>), StartError> {
+    match asked {
+        None => Ok((settings.default_timeout.min(settings.max_timeout), Vec::new())),
+        Some(asked) if asked < Duration::from_secs(60) => Err(StartError::TimeoutTooShort),
+        Some(asked) if asked > settings.max_timeout => {
+            let minutes = settings.max_timeout.as_secs() / 60;
+            let note = format!("the time limit was cut to the maximum of {minutes} minutes");
+            Ok((settings.max_timeout, vec![note]))
+        }
+        Some(asked) => Ok((asked, Vec::new())),
+    }
+}
+
+/// The task that an earlier call under the same key started.
+pub(super) fn earlier(store: &Store, spec: &TaskSpec) -> Result<Option<Task>, StartError> {
+    let Some(key) = &spec.idempotency_key else { return Ok(None) };
+    let client_id = match &spec.caller {
+        Caller::Client { client_id } => Some(client_id),
+        Caller::Owner => None,
+    };
+    let found = store.read::<_, StoreError>(|tx| tx.task_by_key(client_id, key))?;
+    match found {
+        Some(task) if task.spec.prompt == spec.prompt && task.spec.project == spec.project => {
+            Ok(Some(task))
+        }
+        Some(task) => Err(StartError::KeyReused(task.id)),
+        None => Ok(None),
+    }
+}

@@ -1,0 +1,112 @@
+//! Why the engine refuses.
+use crate::model::TaskId;
+use crate::store::StoreError;
+
+/// Why a task was not accepted. The texts reach the caller.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum StartError {
+    /// There is nothing to do.
+    #[error("`prompt` is empty: say what is to be done")]
+    PromptEmpty,
+    /// There is too much to read.
+    #[error(
+        "`prompt` has {bytes} bytes, {max} are allowed: put long material into a file of the project and name it"
+    )]
+    PromptTooLong {
+        /// Its length.
+        bytes: usize,
+        /// The limit.
+        max: usize,
+    },
+    /// No such project, or none to choose.
+    #[error("{0}")]
+    UnknownProject(String),
+    /// No such executor.
+    #[error("there is no executor `{name}`; there {}", known_list(known))]
+    UnknownExecutor {
+        /// What was asked for.
+        name: String,
+        /// What there is.
+        known: Vec<String>,
+    },
+    /// The executor lacks what was asked for.
+    #[error(
+        "executor `{executor}` does not take `{property}`: leave it out or choose another executor"
+    )]
+    NotSupported {
+        /// The executor.
+        executor: String,
+        /// The property.
+        property: &'static str,
+    },
+    /// A time limit that makes no sense.
+    #[error("the time limit must be at least one minute")]
+    TimeoutTooShort,
+    /// A key that cannot be kept.
+    #[error("`idempotency_key` must have 1 to 200 characters")]
+    BadIdempotencyKey,
+    /// The key was used for something else.
+    #[error(
+        "`idempotency_key` belongs to task {0}, which was started with another prompt or project: use a new key"
+    )]
+    KeyReused(TaskId),
+    /// Too many wait already.
+    #[error("{0} tasks are waiting already: cancel some or try again later")]
+    QueueFull(usize),
+    /// The gateway is ending.
+    #[error("the gateway is shutting down: try again in a moment")]
+    ShuttingDown,
+    /// The database failed; nothing was accepted.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+fn known_list(known: &[String]) -> String {
+    match known {
+        [] => "are none: add one to the configuration".to_owned(),
+        [one] => format!("is `{one}`"),
+        many => format!("are `{}`", many.join("`, `")),
+    }
+}
+
+/// Why a task was not cancelled.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum CancelError {
+    /// No such task.
+    #[error("there is no task {0}: `list_tasks` names them")]
+    NotFound(TaskId),
+    /// It is over.
+    #[error("task {id} is {state} already")]
+    Over {
+        /// The task.
+        id: TaskId,
+        /// Its state.
+        state: &'static str,
+    },
+    /// The gateway is ending.
+    #[error("the gateway is shutting down: try again in a moment")]
+    ShuttingDown,
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Why an answer does not count.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum AnswerError {
+    /// No such request.
+    #[error("there is no such request")]
+    NotFound,
+    /// Somebody was faster, the agent withdrew it, or it expired.
+    #[error("the request was {0} already")]
+    Closed(&'static str),
+    /// The task is over or being cancelled.
+    #[error("the task is {0}")]
+    TaskOver(&'static str),
+    /// The gateway is ending.
+    #[error("the gateway is shutting down: try again in a moment")]
+    ShuttingDown,
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}

@@ -1,0 +1,158 @@
+//! The engine, seen from outside.
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::engine::Message;
+use super::error::{AnswerError, CancelError, StartError};
+use super::settings::{Settings, Surroundings};
+use crate::model::{Answer, Caller, Request, RequestId, Task, TaskId};
+use crate::store::{Store, StoreError};
+
+/// A task as a caller describes it.
+#[derive(Clone, Debug)]
+pub struct NewTask {
+    /// What is to be done.
+    pub prompt: String,
+    /// The project's name; the default one otherwise.
+    pub project: Option<String>,
+    /// The executor's name; the project's otherwise.
+    pub executor: Option<String>,
+    /// The model's name; the executor's own choice otherwise.
+    pub model: Option<String>,
+    /// Change nothing.
+    pub plan_only: bool,
+    /// Working time; the configured default otherwise.
+    pub timeout: Option<Duration>,
+    /// Makes a repeated call find the same task.
+    pub idempotency_key: Option<String>,
+    /// Who asks.
+    pub caller: Caller,
+}
+
+/// An accepted task.
+#[derive(Clone, Debug)]
+pub struct Admitted {
+    /// The task.
+    pub task: Task,
+    /// Whether an earlier call had started it.
+    pub existing: bool,
+    /// What the caller should know, such as a time limit that was cut.
+    pub notes: Vec<String>,
+}
+
+/// Talks to the engine. Clones are cheap.
+#[derive(Clone, Debug)]
+pub struct EngineHandle {
+    pub(super) inbox: mpsc::Sender<Message>,
+    pub(super) store: Store,
+}
+
+impl EngineHandle {
+    /// Accepts a task and stores it; it begins as soon as there is a place.
+    ///
+    /// # Errors
+    ///
+    /// See [`StartError`]; then nothing was accepted.
+    pub async fn start(&self, new: NewTask) -> Result<Admitted, StartError> {
+        let (reply, answer) = oneshot::channel();
+        let sent = self.inbox.send(Message::Start { new: Box::new(new), reply }).await;
+        sent.map_err(|_| StartError::ShuttingDown)?;
+        answer.await.unwrap_or(Err(StartError::ShuttingDown))
+    }
+
+    /// Begins to cancel a task and answers its new state; wait for `cancelled` with [`Self::wait`].
+    ///
+    /// # Errors
+    ///
+    /// See [`CancelError`]. Cancelling what is being cancelled is no error.
+    pub async fn cancel(&self, id: &TaskId, by: String) -> Result<Task, CancelError> {
+        let (reply, answer) = oneshot::channel();
+        let sent = self.inbox.send(Message::Cancel { id: id.clone(), by, reply }).await;
+        sent.map_err(|_| CancelError::ShuttingDown)?;
+        answer.await.unwrap_or(Err(CancelError::ShuttingDown))
+    }
+
+    /// Begins to cancel everything that is queued or under way, as fast as possible.
+    ///
+    /// # Errors
+    ///
+    /// See [`CancelError`].
+    pub async fn cancel_all(&self, by: String) -> Result<Vec<TaskId>, CancelError> {
+        let (reply, answer) = oneshot::channel();
+        let sent = self.inbox.send(Message::CancelAll { by, reply }).await;
+        sent.map_err(|_| CancelError::ShuttingDown)?;
+        answer.await.unwrap_or(Err(CancelError::ShuttingDown))
+    }
+
+    /// Answers a request, once and for all.
+    ///
+    /// # Errors
+    ///
+    /// See [`AnswerError`].
+    pub async fn answer(&self, id: &RequestId, answer: Answer) -> Result<Request, AnswerError> {
+        let (reply, done) = oneshot::channel();
+        let sent = self.inbox.send(Message::Answer { id: id.clone(), answer, reply }).await;
+        sent.map_err(|_| AnswerError::ShuttingDown)?;
+        done.await.unwrap_or(Err(AnswerError::ShuttingDown))
+    }
+
+    /// One task, as last committed.
+    ///
+    /// # Errors
+    ///
+    /// When the database cannot be read.
+    pub fn task(&self, id: &TaskId) -> Result<Option<Task>, StoreError> {
+        self.store.read(|tx| tx.task(id))
+    }
+
+    /// One task, as soon as its cursor is past `after`, or it is over, or `at_most` has passed.
+    ///
+    /// Cancel-safe.
+    ///
+    /// # Errors
+    ///
+    /// When the database cannot be read.
+    pub async fn wait(
+        &self,
+        id: &TaskId,
+        after: u64,
+        at_most: Duration,
+    ) -> Result<Option<Task>, StoreError> {
+        let mut committed = self.store.committed();
+        let timeout = tokio::time::sleep(at_most);
+        tokio::pin!(timeout);
+        loop {
+            // Marked as seen before the read: a commit in between wakes the next turn.
+            committed.borrow_and_update();
+            let task = self.task(id)?;
+            let Some(found) = &task else { return Ok(None) };
+            if found.cursor > after || found.state.is_final() {
+                return Ok(task);
+            }
+            tokio::select! {
+                () = &mut timeout => return Ok(task),
+                changed = committed.changed() => {
+                    if changed.is_err() {
+                        return Ok(task);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Takes over new settings, executors and projects; what runs keeps the old ones.
+    pub async fn reconfigure(&self, settings: Settings, surroundings: Surroundings) {
+        // An engine that has ended needs no settings.
+        let _ = self.inbox.send(Message::Reconfigure { settings, surroundings }).await;
+    }
+
+    /// Stops starting tasks, deals with the running ones as [`Settings::on_shutdown`] says, and
+    /// returns when the engine has ended. Dropping the future does not stop the shutdown.
+    pub async fn shut_down(&self) {
+        let (reply, done) = oneshot::channel();
+        if self.inbox.send(Message::ShutDown { reply }).await.is_ok() {
+            let _ = done.await;
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! Runs delegated tasks: admits, queues, starts, watches and settles them.
+//!
+//! [`Engine`] is the only writer of task state; everyone else holds an [`EngineHandle`]. A task runs
+//! at most once: whatever must be known to find it again is stored before the step that needs it.
+//! A new executor does not touch this module: see [`crate::executor`].
+mod admission;
+mod drive;
+mod engine;
+mod error;
+mod handle;
+mod news;
+mod queue;
+mod report;
+mod settings;
+#[cfg(test)]
+mod tests;
+
+pub use self::engine::Engine;
+pub use self::error::{AnswerError, CancelError, StartError};
+pub use self::handle::{Admitted, EngineHandle, NewTask};
+pub use self::settings::{
+    OnShutdown, Prepared, ProjectRules, Settings, Settled, Surroundings, WorkspaceError, Workspaces,
+};

@@ -1,0 +1,278 @@
+//! What an agent's news mean for its task, its requests and the event log.
+use std::path::Path;
+use std::time::Duration;
+
+use super::settings::{Settled, WorkspaceError};
+use crate::clock::{Entropy, Timestamp};
+use crate::executor::{Ended, Item, Report};
+use crate::model::{
+    CancelReason, Decision, End, EventKind, Failure, FailureKind, Outcome, Request, RequestId,
+    RequestKind, RequestState, Task, TaskId, TaskState, Verdict,
+};
+use crate::store::{StoreError, WriteTx};
+
+/// Most characters of an agent's words in one event.
+const TEXT_CHARS: usize = 4_000;
+/// Most characters of an answer that a task keeps; the run's files hold all of it.
+const ANSWER_CHARS: usize = 400_000;
+/// Most notes that a task keeps.
+const NOTES: usize = 32;
+
+/// Takes a report over into the task, in the caller's transaction: the offset is stored together
+/// with what came of the items. Returns the task and its open requests, oldest first.
+pub(super) fn apply(
+    tx: &mut WriteTx<'_>,
+    mut task: Task,
+    report: Report,
+    entropy: &dyn Entropy,
+    expires_at: Timestamp,
+) -> Result<(Task, Vec<Request>), StoreError> {
+    let mut events = Vec::new();
+    for item in report.items {
+        events.extend(take(tx, &mut task, item, entropy, expires_at)?);
+    }
+    if let Some(run) = &mut task.run {
+        run.offset = run.offset.max(report.offset);
+    }
+    tx.update_task(&mut task, &events)?;
+    let open = open_requests(tx, &task.id)?;
+    Ok((task, open))
+}
+
+fn take(
+    tx: &mut WriteTx<'_>,
+    task: &mut Task,
+    item: Item,
+    entropy: &dyn Entropy,
+    expires_at: Timestamp,
+) -> Result<Option<EventKind>, StoreError> {
+    Ok(match item {
+        Item::Started => None,
+        Item::Text(text) => {
+            let text = cut(&text, TEXT_CHARS);
+            task.progress.text.clone_from(&text);
+            Some(EventKind::Text { text })
+        }
+        Item::Activity { tool, detail } => {
+            let (tool, detail) = (cut(&tool, 200), cut(&detail, TEXT_CHARS));
+            task.progress.activity = format!("{tool}: {detail}");
+            Some(EventKind::Activity { tool, detail })
+        }
+        Item::FileTouched(path) => {
+            Some(EventKind::FileTouched { path: cut(&below(task, &path), TEXT_CHARS) })
+        }
+        Item::PermissionAsked { agent_ref, tool, input, preview } => {
+            let request = Request {
+                id: RequestId::random(entropy),
+                task_id: task.id.clone(),
+                agent_ref,
+                kind: RequestKind::Permission { tool, input, preview: preview.clone() },
+                asked_at: tx.now(),
+                expires_at,
+                state: RequestState::Open,
+            };
+            // A task being cancelled takes no more questions; its agent is on the way out.
+            match task.state.clone().ask(request.id.clone()) {
+                Ok(state) if tx.insert_request(&request)? => {
+                    task.state = state;
+                    Some(EventKind::RequestOpened { request_id: request.id, preview })
+                }
+                _ => None,
+            }
+        }
+        Item::PermissionWithdrawn { agent_ref } => {
+            let state = RequestState::Withdrawn { at: tx.now() };
+            close_by_ref(tx, task, &agent_ref, state)?
+        }
+        Item::AnswerDelivered { agent_ref } => {
+            mark_delivered(tx, &task.id, &agent_ref)?;
+            None
+        }
+        Item::Usage { turns, cost } => {
+            task.progress.turns = turns;
+            task.cost = cost;
+            None
+        }
+        Item::Waiting(reason) => Some(EventKind::Waiting { reason: cut(&reason, TEXT_CHARS) }),
+        Item::Note(text) => Some(EventKind::Note { text: cut(&text, TEXT_CHARS) }),
+    })
+}
+
+/// The open requests of a task, oldest first.
+fn open_requests(tx: &WriteTx<'_>, id: &TaskId) -> Result<Vec<Request>, StoreError> {
+    let mut requests = tx.requests_of(id)?;
+    requests.retain(|request| request.state == RequestState::Open);
+    Ok(requests)
+}
+
+fn close_by_ref(
+    tx: &mut WriteTx<'_>,
+    task: &mut Task,
+    agent_ref: &str,
+    state: RequestState,
+) -> Result<Option<EventKind>, StoreError> {
+    let mut open = open_requests(tx, &task.id)?;
+    let Some(place) = open.iter().position(|request| request.agent_ref == agent_ref) else {
+        return Ok(None);
+    };
+    let mut request = open.remove(place);
+    request.state = state;
+    tx.save_request(&request)?;
+    resume(task, open.first().map(|request| request.id.clone()), tx.now().since(request.asked_at));
+    Ok(Some(closed_event(&request)))
+}
+
+/// Stores a closed request and what that means for its task.
+pub(super) fn close(
+    tx: &mut WriteTx<'_>,
+    task: &mut Task,
+    request: &Request,
+    next: Option<RequestId>,
+    waited: Duration,
+) -> Result<(), StoreError> {
+    tx.save_request(request)?;
+    resume(task, next, waited);
+    tx.update_task(task, &[closed_event(request)])
+}
+
+fn resume(task: &mut Task, next: Option<RequestId>, waited: Duration) {
+    // Requests that overlap are counted when the last of them closes, from its own beginning.
+    if next.is_none() {
+        let waited = u64::try_from(waited.as_millis()).unwrap_or(u64::MAX);
+        task.waited_ms = task.waited_ms.saturating_add(waited);
+    }
+    if let Ok(state) = task.state.clone().answered(next) {
+        task.state = state;
+    }
+}
+
+/// Closes whatever a task still asks: it is over, or about to be.
+pub(super) fn withdraw_open(
+    tx: &mut WriteTx<'_>,
+    id: &TaskId,
+    now: Timestamp,
+) -> Result<Vec<EventKind>, StoreError> {
+    let mut events = Vec::new();
+    for mut request in open_requests(tx, id)? {
+        request.state = RequestState::Withdrawn { at: now };
+        tx.save_request(&request)?;
+        events.push(closed_event(&request));
+    }
+    Ok(events)
+}
+
+fn mark_delivered(tx: &mut WriteTx<'_>, id: &TaskId, agent_ref: &str) -> Result<(), StoreError> {
+    for mut request in tx.requests_of(id)? {
+        if request.agent_ref != agent_ref {
+            continue;
+        }
+        match &mut request.state {
+            RequestState::Answered { delivered, .. } | RequestState::Expired { delivered, .. } => {
+                *delivered = true;
+            }
+            RequestState::Open | RequestState::Withdrawn { .. } => continue,
+        }
+        tx.save_request(&request)?;
+    }
+    Ok(())
+}
+
+/// The word for a closed request; none while it is open.
+pub(super) const fn closed_name(state: &RequestState) -> Option<&'static str> {
+    match state {
+        RequestState::Open => None,
+        RequestState::Answered { answer, .. } => Some(match answer.decision {
+            Decision::Allow => "allowed",
+            Decision::Deny { .. } => "denied",
+        }),
+        RequestState::Withdrawn { .. } => Some("withdrawn"),
+        RequestState::Expired { .. } => Some("expired"),
+    }
+}
+
+fn closed_event(request: &Request) -> EventKind {
+    let outcome = closed_name(&request.state).unwrap_or("open").to_owned();
+    EventKind::RequestClosed { request_id: request.id.clone(), outcome }
+}
+
+/// The event that tells of an agent's start.
+pub(super) fn started(task: &Task, reattached: bool) -> Option<EventKind> {
+    let run = task.run.as_ref()?;
+    Some(EventKind::Started { session_id: Some(run.session_id.to_string()), reattached })
+}
+
+/// How a task ends when its agent has ended in `ended` and its work was collected, or not.
+pub(super) fn end_of(
+    task: &Task,
+    ended: Option<Ended>,
+    settled: Result<Settled, WorkspaceError>,
+) -> End {
+    // Without an agent there is nothing to judge: the task was cancelled before it had one.
+    let ended =
+        ended.unwrap_or(Ended { verdict: Verdict::Completed, answer: None, notes: Vec::new() });
+    let mut verdict = ended.verdict;
+    let mut notes = ended.notes;
+    let settled = settled.unwrap_or_else(|error| {
+        let dir = task.workspace.as_ref().map(|workspace| workspace.dir.display().to_string());
+        let message = format!(
+            "the work could not be collected: {error}; it is kept in {}",
+            dir.unwrap_or_else(|| "the task's folder".to_owned())
+        );
+        if verdict == Verdict::Completed {
+            let kind = FailureKind::Workspace;
+            verdict = Verdict::Failed(Failure { kind, message: message.clone() });
+        }
+        Settled { notes: vec![message], ..Settled::default() }
+    });
+    notes.extend(settled.notes);
+    notes.truncate(NOTES);
+    let outcome = Outcome {
+        answer: ended.answer.map(|answer| cut(&answer, ANSWER_CHARS)),
+        head_commit: settled.head_commit,
+        changed: settled.changed,
+        diff_stat: settled.diff_stat,
+        notes,
+    };
+    End { verdict, outcome }
+}
+
+/// The event that tells of a final state.
+pub(super) fn ended(state: &TaskState) -> EventKind {
+    let summary = match state {
+        TaskState::Completed { outcome, .. } => {
+            outcome.answer.as_deref().map_or_else(|| "done".to_owned(), first_line)
+        }
+        TaskState::Failed { failure, .. } => first_line(&failure.message),
+        TaskState::Cancelled { reason, .. } => reason_text(reason),
+        TaskState::Interrupted { detail, .. } => first_line(detail),
+        _ => String::new(),
+    };
+    EventKind::Ended { state: state.name().to_owned(), summary }
+}
+
+/// A reason in words.
+pub(super) fn reason_text(reason: &CancelReason) -> String {
+    match reason {
+        CancelReason::Requested { by } => format!("cancelled by {by}"),
+        CancelReason::Deadline => "the time limit was reached".to_owned(),
+        CancelReason::Shutdown => "the gateway was shut down".to_owned(),
+    }
+}
+
+fn first_line(text: &str) -> String {
+    cut(text.trim().lines().next().unwrap_or_default(), 200)
+}
+
+fn cut(text: &str, chars: usize) -> String {
+    match text.char_indices().nth(chars) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+/// `path` as seen from the task's folder.
+fn below(task: &Task, path: &Path) -> String {
+    let dir = task.workspace.as_ref().map(|workspace| workspace.dir.as_path());
+    let relative = dir.and_then(|dir| path.strip_prefix(dir).ok()).unwrap_or(path);
+    relative.display().to_string()
+}
