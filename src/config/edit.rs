@@ -85,15 +85,12 @@ pub fn remove_project(text: &str, name: &ProjectName) -> Result<String, EditErro
     let projects = document.as_table_mut().get_mut("projects");
     let projects = projects.ok_or_else(|| EditError::NotFound(name.clone()))?;
     let projects = projects.as_table_like_mut().ok_or(EditError::NotATable)?;
-    projects
-        .remove(name.as_str())
-        .ok_or_else(|| EditError::NotFound(name.clone()))?;
+    projects.remove(name.as_str()).ok_or_else(|| EditError::NotFound(name.clone()))?;
     Ok(document.to_string())
 }
 
 fn parse(text: &str) -> Result<DocumentMut, EditError> {
-    text.parse()
-        .map_err(|err: toml_edit::TomlError| EditError::Syntax(err.message().to_owned()))
+    text.parse().map_err(|err: toml_edit::TomlError| EditError::Syntax(err.message().to_owned()))
 }
 
 /// Writes what differs from a project of defaults.
@@ -113,10 +110,7 @@ fn fill(entry: &mut dyn TableLike, project: &ProjectSection) {
         set("executor", project.executor.as_str().into());
     }
     if project.allowed_tools != plain.allowed_tools {
-        set(
-            "allowed_tools",
-            Value::Array(project.allowed_tools.iter().collect::<Array>()),
-        );
+        set("allowed_tools", Value::Array(project.allowed_tools.iter().collect::<Array>()));
     }
     if project.max_concurrent != plain.max_concurrent {
         set("max_concurrent", i64::from(project.max_concurrent).into());

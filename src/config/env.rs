@@ -17,10 +17,7 @@ const SEPARATOR: &str = "__";
 /// Takes every `GATEWAY_…__…` variable in.
 pub(super) fn read(env: &BTreeMap<String, String>, layers: &mut Layers) {
     for (name, text) in env {
-        let Some(path) = name
-            .strip_prefix(PREFIX)
-            .filter(|path| path.contains(SEPARATOR))
-        else {
+        let Some(path) = name.strip_prefix(PREFIX).filter(|path| path.contains(SEPARATOR)) else {
             continue;
         };
         let origin = Origin::Env { name: name.clone() };
@@ -68,22 +65,13 @@ pub(super) fn set_text(key: &Key, text: &str, origin: Origin, layers: &mut Layer
         layers.set(key, Value::String(text.to_owned()), origin);
         return;
     };
-    match typed(leaf, text) {
-        Some(value) => layers.set(key, value, origin),
-        None => {
-            let found = in_short(&Value::String(text.to_owned()));
-            let allowed = schema::allowed(leaf);
-            layers.problem(
-                key,
-                origin,
-                Cause::BadValue {
-                    found,
-                    reason: None,
-                    allowed,
-                },
-            );
-        }
+    if let Some(value) = typed(leaf, text) {
+        layers.set(key, value, origin);
+        return;
     }
+    let found = in_short(&Value::String(text.to_owned()));
+    let cause = Cause::BadValue { found, reason: None, allowed: schema::allowed(leaf) };
+    layers.problem(key, origin, cause);
 }
 
 fn typed(leaf: &Value, text: &str) -> Option<Value> {
@@ -102,9 +90,6 @@ fn list(text: &str) -> Option<Value> {
         let value: toml_edit::Value = text.parse().ok()?;
         return value_json(&value).ok();
     }
-    let words = text
-        .split(',')
-        .map(str::trim)
-        .filter(|word| !word.is_empty());
+    let words = text.split(',').map(str::trim).filter(|word| !word.is_empty());
     Some(words.map(|word| Value::String(word.to_owned())).collect())
 }

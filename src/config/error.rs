@@ -63,8 +63,7 @@ impl fmt::Display for Listed<'_> {
             [one] => one.fmt(f),
             many => {
                 write!(f, "the configuration has {} problems", many.len())?;
-                many.iter()
-                    .try_for_each(|problem| write!(f, "\n  {problem}"))
+                many.iter().try_for_each(|problem| write!(f, "\n  {problem}"))
             }
         }
     }
@@ -151,32 +150,18 @@ impl fmt::Display for Problem {
         }
         let key = &self.key;
         match &self.cause {
-            Cause::UnknownKey {
-                nearest: Some(nearest),
-                ..
-            } => {
+            Cause::UnknownKey { nearest: Some(nearest), .. } => {
                 write!(f, "unknown key `{key}`; did you mean `{nearest}`?")
             }
-            Cause::UnknownKey {
-                nearest: None,
-                allowed,
-            } => {
+            Cause::UnknownKey { nearest: None, allowed } => {
                 write!(f, "unknown key `{key}`; known here: {}", allowed.join(", "))
             }
             Cause::BadName { reason } => write!(f, "`{key}`: {reason}"),
             Cause::Secret => write!(f, "`{key}` is a secret, and secrets are not in the config"),
-            Cause::BadValue {
-                found,
-                reason: Some(reason),
-                allowed,
-            } => {
+            Cause::BadValue { found, reason: Some(reason), allowed } => {
                 write!(f, "`{key}` is {found}: {reason}; allowed: {allowed}")
             }
-            Cause::BadValue {
-                found,
-                reason: None,
-                allowed,
-            } => {
+            Cause::BadValue { found, reason: None, allowed } => {
                 write!(f, "`{key}` is {found}; allowed: {allowed}")
             }
             Cause::Missing { allowed } => write!(f, "`{key}` is missing; allowed: {allowed}"),

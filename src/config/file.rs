@@ -21,10 +21,7 @@ pub(super) fn read(path: &Path, text: &str, layers: &mut Layers) -> Result<(), C
 fn read_table(lines: &Lines<'_>, at: &Key, table: &dyn TableLike, layers: &mut Layers) {
     for (name, item) in table.iter() {
         let key = at.child(name);
-        let span = table
-            .key(name)
-            .and_then(toml_edit::Key::span)
-            .or_else(|| item.span());
+        let span = table.key(name).and_then(toml_edit::Key::span).or_else(|| item.span());
         let origin = lines.origin(span);
         let is_table = matches!(schema::place(&key), Place::Table(_));
         match item.as_table_like() {
@@ -38,11 +35,7 @@ fn read_table(lines: &Lines<'_>, at: &Key, table: &dyn TableLike, layers: &mut L
                 Err(found) => match schema::place(&key) {
                     Place::Leaf(leaf) => {
                         let allowed = schema::allowed(leaf);
-                        let cause = Cause::BadValue {
-                            found,
-                            reason: None,
-                            allowed,
-                        };
+                        let cause = Cause::BadValue { found, reason: None, allowed };
                         layers.problem(&key, origin, cause);
                     }
                     Place::Table(_) | Place::Unknown(_) => {
@@ -72,11 +65,9 @@ pub(super) fn value_json(value: &TomlValue) -> Result<Value, String> {
             .ok_or("not a number".to_owned()),
         TomlValue::Boolean(value) => Ok(Value::Bool(*value.value())),
         TomlValue::Datetime(date) => Err(format!("the date {}", date.value())),
-        TomlValue::Array(array) => array
-            .iter()
-            .map(value_json)
-            .collect::<Result<_, _>>()
-            .map(Value::Array),
+        TomlValue::Array(array) => {
+            array.iter().map(value_json).collect::<Result<_, _>>().map(Value::Array)
+        }
         TomlValue::InlineTable(_) => Err("a table".to_owned()),
     }
 }
@@ -89,10 +80,7 @@ struct Lines<'a> {
 impl Lines<'_> {
     fn origin(&self, span: Option<std::ops::Range<usize>>) -> Origin {
         let start = span.map_or(0, |span| span.start);
-        Origin::File {
-            path: self.path.to_owned(),
-            line: position(self.text, start).0,
-        }
+        Origin::File { path: self.path.to_owned(), line: position(self.text, start).0 }
     }
 }
 
@@ -104,20 +92,12 @@ fn position(text: &str, offset: usize) -> (usize, usize) {
     }
     let before = &text[..end];
     let line_start = before.rfind('\n').map_or(0, |at| at + 1);
-    (
-        before.matches('\n').count() + 1,
-        before[line_start..].chars().count() + 1,
-    )
+    (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
 }
 
 fn syntax(path: &Path, text: &str, err: &toml_edit::TomlError) -> ConfigError {
     let (line, column) = position(text, err.span().map_or(0, |span| span.start));
     let message = in_short(&Value::String(err.message().to_owned()));
     let message = message.trim_matches('"').to_owned();
-    ConfigError::Syntax {
-        path: path.to_owned(),
-        line,
-        column,
-        message,
-    }
+    ConfigError::Syntax { path: path.to_owned(), line, column, message }
 }

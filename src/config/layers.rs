@@ -50,11 +50,7 @@ impl Layers {
         match schema::place(key) {
             Place::Leaf(leaf) => {
                 let allowed = schema::allowed(leaf);
-                let cause = Cause::BadValue {
-                    found: "a table".to_owned(),
-                    reason: None,
-                    allowed,
-                };
+                let cause = Cause::BadValue { found: "a table".to_owned(), reason: None, allowed };
                 self.problem(key, origin, cause);
                 false
             }
@@ -68,11 +64,7 @@ impl Layers {
     }
 
     pub(super) fn problem(&mut self, key: &Key, origin: Origin, cause: Cause) {
-        self.problems.push(Problem {
-            key: key.clone(),
-            origin,
-            cause,
-        });
+        self.problems.push(Problem { key: key.clone(), origin, cause });
     }
 
     /// Whether every part of `key` exists; notes the first that does not.
@@ -87,16 +79,12 @@ impl Layers {
             }
             if is_entry(&next) {
                 if let Err(reason) = part.parse::<ProjectName>() {
-                    let cause = Cause::BadName {
-                        reason: reason.to_string(),
-                    };
+                    let cause = Cause::BadName { reason: reason.to_string() };
                     self.problem(&next, origin.clone(), cause);
                     return false;
                 }
                 if next != *key {
-                    self.entries
-                        .entry(next.clone())
-                        .or_insert_with(|| origin.clone());
+                    self.entries.entry(next.clone()).or_insert_with(|| origin.clone());
                 }
             }
             at = next;
@@ -154,10 +142,7 @@ fn unknown(key: &Key, table: &'static Value) -> Cause {
         return Cause::Secret;
     }
     let nearest = nearest_key(key, table);
-    let allowed = schema::keys_of(table)
-        .into_iter()
-        .map(str::to_owned)
-        .collect();
+    let allowed = schema::keys_of(table).into_iter().map(str::to_owned).collect();
     Cause::UnknownKey { nearest, allowed }
 }
 

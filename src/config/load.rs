@@ -60,32 +60,16 @@ impl Config {
         }
         env::read(env, &mut layers);
         flags.apply(&mut layers);
-        let home = env
-            .get("HOME")
-            .or_else(|| env.get("USERPROFILE"))
-            .map(String::as_str);
-        paths::resolve(
-            Bases {
-                home,
-                cwd: flags.cwd(),
-            },
-            &mut layers,
-        );
+        let home = env.get("HOME").or_else(|| env.get("USERPROFILE")).map(String::as_str);
+        paths::resolve(Bases { home, cwd: flags.cwd() }, &mut layers);
         check_values(&mut layers);
         check_required(&mut layers);
         let config = whole(&mut layers);
         match config {
             Some(config) if layers.problems.is_empty() => {
-                let origins = layers
-                    .values
-                    .into_iter()
-                    .map(|(key, (_, origin))| (key, origin));
+                let origins = layers.values.into_iter().map(|(key, (_, origin))| (key, origin));
                 let file = file_text.and(path).map(Path::to_owned);
-                Ok(Loaded {
-                    config,
-                    file,
-                    origins: origins.collect(),
-                })
+                Ok(Loaded { config, file, origins: origins.collect() })
             }
             _ => Err(ConfigError::Invalid(layers.problems)),
         }
@@ -112,20 +96,9 @@ fn check_values(layers: &mut Layers) {
         }
         *descend(&mut alone, key) = value.clone();
         if let Err(err) = Config::deserialize(alone) {
-            let (found, reason, allowed) = (
-                in_short(value),
-                Some(err.to_string()),
-                schema::allowed(leaf),
-            );
-            wrong.push((
-                key.clone(),
-                origin.clone(),
-                Cause::BadValue {
-                    found,
-                    reason,
-                    allowed,
-                },
-            ));
+            let (found, reason, allowed) =
+                (in_short(value), Some(err.to_string()), schema::allowed(leaf));
+            wrong.push((key.clone(), origin.clone(), Cause::BadValue { found, reason, allowed }));
         }
     }
     for (key, origin, cause) in wrong {
@@ -139,11 +112,7 @@ fn required_of(key: &Key) -> Vec<(&'static str, Value)> {
     let Place::Table(table) = schema::place(key) else {
         return Vec::new();
     };
-    let names = table
-        .get("required")
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten();
+    let names = table.get("required").and_then(Value::as_array).into_iter().flatten();
     names
         .filter_map(Value::as_str)
         .map(|name| {
@@ -163,14 +132,8 @@ fn check_required(layers: &mut Layers) {
                 let Place::Leaf(leaf) = schema::place(&key) else {
                     continue;
                 };
-                let cause = Cause::Missing {
-                    allowed: schema::allowed(leaf),
-                };
-                missing.push(Problem {
-                    key,
-                    origin: origin.clone(),
-                    cause,
-                });
+                let cause = Cause::Missing { allowed: schema::allowed(leaf) };
+                missing.push(Problem { key, origin: origin.clone(), cause });
             }
         }
     }

@@ -69,8 +69,6 @@ fn absolute(bases: Bases<'_>, origin: &Origin, text: &str) -> Result<PathBuf, &'
         Origin::File { path, .. } => path.parent(),
         Origin::Default | Origin::Env { .. } | Origin::Flag { .. } => bases.cwd,
     };
-    let base = base
-        .filter(|base| base.is_absolute())
-        .ok_or("it is not clear where it starts")?;
+    let base = base.filter(|base| base.is_absolute()).ok_or("it is not clear where it starts")?;
     Ok(base.join(path.strip_prefix(".").unwrap_or(path)))
 }

@@ -42,8 +42,7 @@ const LIVE: bool = false;
 /// The row of `key`: the first whose key it is or lies under.
 fn row(key: &str) -> Option<(&'static str, bool)> {
     TABLE.into_iter().find(|(row, _)| {
-        key.strip_prefix(row)
-            .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        key.strip_prefix(row).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
     })
 }
 
@@ -60,13 +59,7 @@ pub fn changes(old: &Config, new: &Config) -> Vec<KeyChange> {
     changed.extend(old.into_keys());
     changed.sort();
     let needs_restart = |key: &Key| row(&key.to_string()).is_none_or(|(_, restart)| restart);
-    changed
-        .into_iter()
-        .map(|key| KeyChange {
-            needs_restart: needs_restart(&key),
-            key,
-        })
-        .collect()
+    changed.into_iter().map(|key| KeyChange { needs_restart: needs_restart(&key), key }).collect()
 }
 
 #[cfg(test)]
@@ -93,18 +86,9 @@ mod tests {
         new.limits.burst = 7;
         new.log.keep = 9;
         new.log.level = crate::config::LogLevel::Debug;
-        let changes: Vec<_> = changes(&old, &new)
-            .into_iter()
-            .map(|c| (c.key.to_string(), c.needs_restart))
-            .collect();
-        let expected = [
-            ("limits.burst", false),
-            ("log.keep", true),
-            ("log.level", false),
-        ];
-        assert_eq!(
-            changes,
-            expected.map(|(key, restart)| (key.to_owned(), restart))
-        );
+        let changes: Vec<_> =
+            changes(&old, &new).into_iter().map(|c| (c.key.to_string(), c.needs_restart)).collect();
+        let expected = [("limits.burst", false), ("log.keep", true), ("log.level", false)];
+        assert_eq!(changes, expected.map(|(key, restart)| (key.to_owned(), restart)));
     }
 }

@@ -12,10 +12,7 @@ use super::section::Config;
 static SCHEMA: LazyLock<Value> = LazyLock::new(|| {
     let settings =
         SchemaSettings::draft2020_12().with(|settings| settings.inline_subschemas = true);
-    settings
-        .into_generator()
-        .into_root_schema_for::<Config>()
-        .to_value()
+    settings.into_generator().into_root_schema_for::<Config>().to_value()
 });
 
 /// The JSON schema (draft 2020-12) of the config file, for editors and `gateway config schema`.
@@ -41,26 +38,17 @@ pub(super) enum Place {
 pub(super) fn place(key: &Key) -> Place {
     let mut node: &'static Value = &SCHEMA;
     for part in key.parts() {
-        match node
-            .get("properties")
-            .and_then(|keys| keys.get(part))
-            .or_else(|| entry(node))
-        {
+        match node.get("properties").and_then(|keys| keys.get(part)).or_else(|| entry(node)) {
             Some(child) => node = child,
             None => return Place::Unknown(node),
         }
     }
-    if is_table(node) {
-        Place::Table(node)
-    } else {
-        Place::Leaf(node)
-    }
+    if is_table(node) { Place::Table(node) } else { Place::Leaf(node) }
 }
 
 /// The schema of each entry, when `node` is a table whose keys the owner names.
 pub(super) fn entry(node: &'static Value) -> Option<&'static Value> {
-    node.get("additionalProperties")
-        .filter(|entry| entry.is_object())
+    node.get("additionalProperties").filter(|entry| entry.is_object())
 }
 
 fn is_table(node: &Value) -> bool {
@@ -70,8 +58,7 @@ fn is_table(node: &Value) -> bool {
 /// The keys that the table `node` has.
 pub(super) fn keys_of(node: &'static Value) -> Vec<&'static str> {
     let keys = node.get("properties").and_then(Value::as_object);
-    keys.map(|keys| keys.keys().map(String::as_str).collect())
-        .unwrap_or_default()
+    keys.map(|keys| keys.keys().map(String::as_str).collect()).unwrap_or_default()
 }
 
 /// Every key that takes a value, with `*` for names that the owner chooses.
@@ -81,11 +68,7 @@ pub(super) fn leaves() -> Vec<(Key, &'static Value)> {
             found.push((at.clone(), node));
             return;
         }
-        for (name, child) in node
-            .get("properties")
-            .and_then(Value::as_object)
-            .into_iter()
-            .flatten()
+        for (name, child) in node.get("properties").and_then(Value::as_object).into_iter().flatten()
         {
             walk(&at.child(name), child, found);
         }
@@ -139,9 +122,5 @@ pub(super) fn check(leaf: &Value, value: &Value) -> Result<(), Cause> {
     if right_type && within("minimum", |v, min| v >= min) && within("maximum", |v, max| v <= max) {
         return Ok(());
     }
-    Err(Cause::BadValue {
-        found: in_short(value),
-        reason: None,
-        allowed: allowed(leaf),
-    })
+    Err(Cause::BadValue { found: in_short(value), reason: None, allowed: allowed(leaf) })
 }

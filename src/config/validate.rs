@@ -30,26 +30,15 @@ pub(super) fn contradictions(config: &Config) -> Vec<Contradiction> {
 type Found = Vec<Contradiction>;
 
 fn add(found: &mut Found, keys: &[&str], reason: String, hint: impl Into<String>) {
-    let cause = Cause::Conflict {
-        reason,
-        hint: hint.into(),
-    };
-    found.push(Contradiction {
-        keys: keys.iter().map(|key| Key::dotted(key)).collect(),
-        cause,
-    });
+    let cause = Cause::Conflict { reason, hint: hint.into() };
+    found.push(Contradiction { keys: keys.iter().map(|key| Key::dotted(key)).collect(), cause });
 }
 
 /// Notes a span outside of its bounds.
 fn bounded(found: &mut Found, key: &str, span: Span, (min, max): (Span, Span)) {
     if span < min || span > max {
         let reason = format!("`{key}` is \"{span}\"; allowed: from \"{min}\" to \"{max}\"");
-        add(
-            found,
-            &[key],
-            reason,
-            format!("set `{key}` between \"{min}\" and \"{max}\""),
-        );
+        add(found, &[key], reason, format!("set `{key}` between \"{min}\" and \"{max}\""));
     }
 }
 
@@ -83,12 +72,7 @@ fn auth(config: &Config, found: &mut Found) {
     }
     if auth.registration.is_empty() {
         let reason = "`auth.registration` is empty, so no client could ever connect".to_owned();
-        add(
-            found,
-            &["auth.registration"],
-            reason,
-            "set `auth.registration = [\"static\"]`",
-        );
+        add(found, &["auth.registration"], reason, "set `auth.registration = [\"static\"]`");
     }
     for uri in &auth.redirect_uris {
         let Some(scheme) = uri.private_scheme() else {
@@ -99,58 +83,31 @@ fn auth(config: &Config, found: &mut Found) {
                 "`auth.redirect_uris` has \"{uri}\", whose scheme is not in `auth.redirect_schemes`"
             );
             let hint = format!("add \"{scheme}\" to `auth.redirect_schemes`");
-            add(
-                found,
-                &["auth.redirect_uris", "auth.redirect_schemes"],
-                reason,
-                hint,
-            );
+            add(found, &["auth.redirect_uris", "auth.redirect_schemes"], reason, hint);
         }
     }
 }
 
 fn tasks(config: &Config, found: &mut Found) {
     let tasks = &config.tasks;
-    bounded(
-        found,
-        "tasks.max_timeout",
-        tasks.max_timeout,
-        (MINUTE, WEEK),
-    );
-    bounded(
-        found,
-        "tasks.default_timeout",
-        tasks.default_timeout,
-        (MINUTE, WEEK),
-    );
+    bounded(found, "tasks.max_timeout", tasks.max_timeout, (MINUTE, WEEK));
+    bounded(found, "tasks.default_timeout", tasks.default_timeout, (MINUTE, WEEK));
     if tasks.default_timeout > tasks.max_timeout && tasks.max_timeout >= MINUTE {
         let reason = format!(
             "`tasks.default_timeout` is \"{}\", longer than `tasks.max_timeout`, \"{}\"",
             tasks.default_timeout, tasks.max_timeout
         );
         let hint = "lower `tasks.default_timeout` or raise `tasks.max_timeout`";
-        add(
-            found,
-            &["tasks.default_timeout", "tasks.max_timeout"],
-            reason,
-            hint,
-        );
+        add(found, &["tasks.default_timeout", "tasks.max_timeout"], reason, hint);
     }
 }
 
 fn log(config: &Config, found: &mut Found) {
     const MIN: Size = Size::of_bytes(64_000);
     if config.log.max_bytes < MIN {
-        let reason = format!(
-            "`log.max_bytes` is \"{}\"; allowed: at least \"{MIN}\"",
-            config.log.max_bytes
-        );
-        add(
-            found,
-            &["log.max_bytes"],
-            reason,
-            format!("set `log.max_bytes` to \"{MIN}\" or more"),
-        );
+        let reason =
+            format!("`log.max_bytes` is \"{}\"; allowed: at least \"{MIN}\"", config.log.max_bytes);
+        add(found, &["log.max_bytes"], reason, format!("set `log.max_bytes` to \"{MIN}\" or more"));
     }
 }
 
@@ -159,12 +116,7 @@ fn executors(config: &Config, found: &mut Found) {
         if executor.command.as_os_str().is_empty() {
             let key = format!("executors.{name}.command");
             let reason = format!("`{key}` is empty");
-            add(
-                found,
-                &[&key],
-                reason,
-                "name a program, such as \"claude\", or remove the key",
-            );
+            add(found, &[&key], reason, "name a program, such as \"claude\", or remove the key");
         }
         let key = format!("executors.{name}.env_pass");
         for variable in &executor.env_pass {
@@ -188,9 +140,7 @@ fn not_passable(variable: &str) -> Option<&'static str> {
     ];
     let shaped = !variable.is_empty()
         && !variable.as_bytes()[0].is_ascii_digit()
-        && variable
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b == b'_');
+        && variable.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
     if !shaped {
         return Some("a name of letters, digits and `_` is needed");
     }
@@ -207,34 +157,18 @@ fn projects(config: &Config, found: &mut Found) {
         {
             let key = format!("projects.{name}.default");
             let reason = format!("`{key}` and `projects.{first}.default` are both true");
-            add(
-                found,
-                &[&key],
-                reason,
-                "leave `default = true` at one project",
-            );
+            add(found, &[&key], reason, "leave `default = true` at one project");
         }
         let key = format!("projects.{name}.path");
         if project.path.as_os_str().is_empty() {
-            add(
-                found,
-                &[&key],
-                format!("`{key}` is empty"),
-                "set it to the project's folder",
-            );
+            add(found, &[&key], format!("`{key}` is empty"), "set it to the project's folder");
         }
         let key = format!("projects.{name}.executor");
         if !config.executors.contains_key(project.executor.as_str()) {
-            let known: Vec<_> = config
-                .executors
-                .keys()
-                .map(|name| format!("{:?}", name.as_str()))
-                .collect();
+            let known: Vec<_> =
+                config.executors.keys().map(|name| format!("{:?}", name.as_str())).collect();
             let known = known.join(", ");
-            let reason = format!(
-                "`{key}` is {:?}; the executors are {known}",
-                project.executor
-            );
+            let reason = format!("`{key}` is {:?}; the executors are {known}", project.executor);
             add(
                 found,
                 &[&key],

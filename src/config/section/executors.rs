@@ -65,9 +65,5 @@ fn claude_program() -> PathBuf {
 
 /// The executors of an empty config.
 pub(super) fn default_executors() -> BTreeMap<ProjectName, ClaudeExecutor> {
-    "claude"
-        .parse()
-        .map(|name| (name, ClaudeExecutor::default()))
-        .into_iter()
-        .collect()
+    "claude".parse().map(|name| (name, ClaudeExecutor::default())).into_iter().collect()
 }

@@ -16,9 +16,6 @@ pub struct LimitsSection {
 
 impl Default for LimitsSection {
     fn default() -> Self {
-        Self {
-            requests_per_minute: 300,
-            burst: 200,
-        }
+        Self { requests_per_minute: 300, burst: 200 }
     }
 }

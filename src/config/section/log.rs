@@ -41,11 +41,6 @@ pub struct LogSection {
 
 impl Default for LogSection {
     fn default() -> Self {
-        Self {
-            level: LogLevel::Info,
-            file: None,
-            max_bytes: Size::of_bytes(10_000_000),
-            keep: 2,
-        }
+        Self { level: LogLevel::Info, file: None, max_bytes: Size::of_bytes(10_000_000), keep: 2 }
     }
 }

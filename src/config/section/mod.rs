@@ -72,12 +72,9 @@ impl Config {
     /// The project of a task that names none: the one marked `default`, else the only one.
     #[must_use]
     pub fn default_project(&self) -> Option<(&ProjectName, &ProjectSection)> {
-        self.projects
-            .iter()
-            .find(|(_, project)| project.default)
-            .or_else(|| {
-                let mut all = self.projects.iter();
-                all.next().filter(|_| all.next().is_none())
-            })
+        self.projects.iter().find(|(_, project)| project.default).or_else(|| {
+            let mut all = self.projects.iter();
+            all.next().filter(|_| all.next().is_none())
+        })
     }
 }

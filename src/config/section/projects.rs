@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::config::value::{ProjectName, RefPrefix, choice};
+use crate::config::value::{RefPrefix, choice};
 
 choice! {
     /// Where a task works.
@@ -66,29 +66,6 @@ impl ProjectSection {
             trust_project_config: false,
         }
     }
-
-    /// A name for the project in `path`: the folder's, with what names cannot hold made `-`.
-    #[must_use]
-    pub fn name_for(path: &std::path::Path) -> ProjectName {
-        let folder = path
-            .file_name()
-            .map(|name| name.to_string_lossy())
-            .unwrap_or_default();
-        let name: String = folder
-            .chars()
-            .map(|c| {
-                if c.is_ascii_alphanumeric() || c == '_' {
-                    c
-                } else {
-                    '-'
-                }
-            })
-            .take(64)
-            .collect();
-        let name = name.trim_matches(['-', '_']);
-        name.parse()
-            .unwrap_or_else(|_| "project".parse().expect("a valid name"))
-    }
 }
 
 fn claude() -> String {
@@ -101,23 +78,4 @@ const fn one() -> u32 {
 
 const fn clone() -> Isolation {
     Isolation::Clone
-}
-
-#[cfg(test)]
-mod tests {
-    use std::path::Path;
-
-    use super::*;
-
-    #[test]
-    fn every_folder_gets_a_valid_name() {
-        for (path, name) in [
-            ("/a/my-api", "my-api"),
-            ("/a/My App.rs", "My-App-rs"),
-            ("/", "project"),
-            ("/ü", "project"),
-        ] {
-            assert_eq!(ProjectSection::name_for(Path::new(path)).as_str(), name);
-        }
-    }
 }

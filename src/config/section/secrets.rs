@@ -24,8 +24,6 @@ pub struct SecretsSection {
 
 impl Default for SecretsSection {
     fn default() -> Self {
-        Self {
-            backend: SecretsBackend::Keyring,
-        }
+        Self { backend: SecretsBackend::Keyring }
     }
 }

@@ -9,10 +9,7 @@ use super::{InvalidValue, text_value};
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct ListenAddr(pub SocketAddr);
 
-text_value!(
-    ListenAddr,
-    "an address and port such as \"127.0.0.1:8765\" or \"[::1]:8765\""
-);
+text_value!(ListenAddr, "an address and port such as \"127.0.0.1:8765\" or \"[::1]:8765\"");
 
 impl ListenAddr {
     /// Whether only this machine can reach it.
@@ -42,10 +39,7 @@ impl fmt::Display for ListenAddr {
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct HostName(String);
 
-text_value!(
-    HostName,
-    "a host name such as \"gateway.example.org\", without scheme, port or path"
-);
+text_value!(HostName, "a host name such as \"gateway.example.org\", without scheme, port or path");
 
 impl HostName {
     /// The name in lower case; an IPv6 address has its brackets.
@@ -66,9 +60,7 @@ impl FromStr for HostName {
             .is_some_and(|name| name.parse::<std::net::Ipv6Addr>().is_ok());
         let is_label = |label: &str| {
             (1..=63).contains(&label.len())
-                && label
-                    .bytes()
-                    .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+                && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
                 && !label.starts_with('-')
                 && !label.ends_with('-')
         };
@@ -94,10 +86,7 @@ pub struct ServerAddr {
     port: u16,
 }
 
-text_value!(
-    ServerAddr,
-    "a host and port such as \"connect.example.org:443\""
-);
+text_value!(ServerAddr, "a host and port such as \"connect.example.org:443\"");
 
 impl ServerAddr {
     /// The host.
@@ -117,18 +106,14 @@ impl FromStr for ServerAddr {
     type Err = InvalidValue;
 
     fn from_str(text: &str) -> Result<Self, InvalidValue> {
-        let (host, port) = text
-            .rsplit_once(':')
-            .ok_or_else(|| InvalidValue::new("a host, a colon and a port"))?;
+        let (host, port) =
+            text.rsplit_once(':').ok_or_else(|| InvalidValue::new("a host, a colon and a port"))?;
         let port = port
             .parse()
             .ok()
             .filter(|port| *port != 0)
             .ok_or_else(|| InvalidValue::new("the port is a number from 1 to 65535"))?;
-        Ok(Self {
-            host: host.parse()?,
-            port,
-        })
+        Ok(Self { host: host.parse()?, port })
     }
 }
 
@@ -171,9 +156,7 @@ impl FromStr for Network {
     type Err = InvalidValue;
 
     fn from_str(text: &str) -> Result<Self, InvalidValue> {
-        let (addr, prefix) = text
-            .split_once('/')
-            .map_or((text, None), |(a, p)| (a, Some(p)));
+        let (addr, prefix) = text.split_once('/').map_or((text, None), |(a, p)| (a, Some(p)));
         let base: IpAddr = addr
             .parse()
             .map_err(|_| InvalidValue::new("an IP address, optionally `/` and a number of bits"))?;
@@ -219,22 +202,9 @@ mod tests {
 
     #[test]
     fn a_host_name_has_no_scheme_port_path_or_wildcard() {
-        assert_eq!(
-            "Gate.Example.ORG".parse::<HostName>().unwrap().as_str(),
-            "gate.example.org"
-        );
+        assert_eq!("Gate.Example.ORG".parse::<HostName>().unwrap().as_str(), "gate.example.org");
         assert!("[::1]".parse::<HostName>().is_ok());
-        for bad in [
-            "",
-            "https://a.b",
-            "a.b:1",
-            "a.b/c",
-            "*.a.b",
-            "a..b",
-            "-a.b",
-            "a b",
-            "::1",
-        ] {
+        for bad in ["", "https://a.b", "a.b:1", "a.b/c", "*.a.b", "a..b", "-a.b", "a b", "::1"] {
             assert!(bad.parse::<HostName>().is_err(), "{bad}");
         }
     }
@@ -243,12 +213,7 @@ mod tests {
     fn a_server_address_needs_a_port() {
         let addr: ServerAddr = "[::1]:443".parse().unwrap();
         assert_eq!((addr.host(), addr.port()), ("[::1]", 443));
-        for bad in [
-            "edge.example.org",
-            "edge.example.org:0",
-            "edge.example.org:65536",
-            ":443",
-        ] {
+        for bad in ["edge.example.org", "edge.example.org:0", "edge.example.org:65536", ":443"] {
             assert!(bad.parse::<ServerAddr>().is_err(), "{bad}");
         }
     }
@@ -261,11 +226,7 @@ mod tests {
             ("[::ffff:127.0.0.1]:1", true),
             ("0.0.0.0:1", false),
         ] {
-            assert_eq!(
-                text.parse::<ListenAddr>().unwrap().is_loopback(),
-                loopback,
-                "{text}"
-            );
+            assert_eq!(text.parse::<ListenAddr>().unwrap().is_loopback(), loopback, "{text}");
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Names of projects, URI schemes and git branches.
 use std::borrow::Borrow;
 use std::fmt;
+use std::path::Path;
 use std::str::FromStr;
 
 use super::{InvalidValue, text_value};
@@ -9,16 +10,26 @@ use super::{InvalidValue, text_value};
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct ProjectName(String);
 
-text_value!(
-    ProjectName,
-    "a name of letters, digits, `-` and `_`, at most 64 characters"
-);
+text_value!(ProjectName, "a name of letters, digits, `-` and `_`, at most 64 characters");
 
 impl ProjectName {
     /// The name.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// A name for the project in `path`: the folder's, with what names cannot hold made `-`.
+    #[must_use]
+    pub fn for_folder(path: &Path) -> Self {
+        let folder = path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
+        let name: String = folder
+            .chars()
+            .map(|c| if c.is_ascii_alphanumeric() || c == '_' { c } else { '-' })
+            .take(64)
+            .collect();
+        let name = name.trim_matches(['-', '_']);
+        name.parse().unwrap_or_else(|_| Self("project".to_owned()))
     }
 }
 
@@ -55,10 +66,7 @@ impl fmt::Display for ProjectName {
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct RedirectScheme(String);
 
-text_value!(
-    RedirectScheme,
-    "a URI scheme such as \"cursor\" or \"vscode\""
-);
+text_value!(RedirectScheme, "a URI scheme such as \"cursor\" or \"vscode\"");
 
 impl RedirectScheme {
     /// Schemes that a browser runs, reads or resolves itself; no client owns them.
@@ -121,10 +129,7 @@ impl fmt::Display for RedirectScheme {
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub struct RefPrefix(String);
 
-text_value!(
-    RefPrefix,
-    "the beginning of a git branch name, such as \"gateway/\""
-);
+text_value!(RefPrefix, "the beginning of a git branch name, such as \"gateway/\"");
 
 impl RefPrefix {
     /// The prefix; not empty.
@@ -149,14 +154,10 @@ impl FromStr for RefPrefix {
         }
         let forbidden = |c: char| c.is_control() || c.is_whitespace() || "~^:?*[\\\"'".contains(c);
         if let Some(c) = text.chars().find(|c| forbidden(*c)) {
-            return Err(InvalidValue::new(format!(
-                "a branch name cannot hold {c:?}"
-            )));
+            return Err(InvalidValue::new(format!("a branch name cannot hold {c:?}")));
         }
         if text.contains("..") || text.contains("@{") || text.contains("//") {
-            return Err(InvalidValue::new(
-                "a branch name cannot hold `..`, `@{` or `//`",
-            ));
+            return Err(InvalidValue::new("a branch name cannot hold `..`, `@{` or `//`"));
         }
         if text.starts_with(['-', '/']) || text.starts_with("refs/") {
             return Err(InvalidValue::new(
@@ -164,9 +165,7 @@ impl FromStr for RefPrefix {
             ));
         }
         let parts = text.split('/');
-        if parts
-            .clone()
-            .any(|part| part.starts_with('.') || part.ends_with(".lock"))
+        if parts.clone().any(|part| part.starts_with('.') || part.strip_suffix(".lock").is_some())
             || parts.rev().skip(1).any(|part| part.ends_with('.'))
         {
             return Err(InvalidValue::new(
@@ -198,23 +197,23 @@ mod tests {
     }
 
     #[test]
-    fn schemes_that_a_browser_handles_itself_are_never_allowed() {
-        assert_eq!(
-            "Cursor".parse::<RedirectScheme>().unwrap().as_str(),
-            "cursor"
-        );
-        assert!("com.example.app".parse::<RedirectScheme>().is_ok());
-        for bad in [
-            "javascript",
-            "JavaScript",
-            "data",
-            "file",
-            "http",
-            "cursor:",
-            "",
-            "1a",
-            "a b",
+    fn every_folder_gets_a_valid_name() {
+        for (path, name) in [
+            ("/a/my-api", "my-api"),
+            ("/a/My App.rs", "My-App-rs"),
+            ("/", "project"),
+            ("/ü", "project"),
         ] {
+            assert_eq!(ProjectName::for_folder(Path::new(path)).as_str(), name);
+        }
+    }
+
+    #[test]
+    fn schemes_that_a_browser_handles_itself_are_never_allowed() {
+        assert_eq!("Cursor".parse::<RedirectScheme>().unwrap().as_str(), "cursor");
+        assert!("com.example.app".parse::<RedirectScheme>().is_ok());
+        for bad in ["javascript", "JavaScript", "data", "file", "http", "cursor:", "", "1a", "a b"]
+        {
             assert!(bad.parse::<RedirectScheme>().is_err(), "{bad}");
         }
     }

@@ -24,10 +24,7 @@ pub struct Size {
     bytes: u64,
 }
 
-text_value!(
-    Size,
-    "a size such as \"512kB\", \"10MB\", \"256MiB\" or \"2GB\""
-);
+text_value!(Size, "a size such as \"512kB\", \"10MB\", \"256MiB\" or \"2GB\"");
 
 impl Size {
     /// `bytes` bytes, for defaults that are known to be in range.
@@ -101,18 +98,7 @@ mod tests {
 
     #[test]
     fn what_is_no_size_is_refused() {
-        for text in [
-            "",
-            "0MB",
-            "10",
-            "MB",
-            "-1MB",
-            "1.5GB",
-            "10 MB",
-            "10mb",
-            "10TB",
-            "1000001GB",
-        ] {
+        for text in ["", "0MB", "10", "MB", "-1MB", "1.5GB", "10 MB", "10mb", "10TB", "1000001GB"] {
             assert!(text.parse::<Size>().is_err(), "{text}");
         }
     }

@@ -16,10 +16,7 @@ pub struct Span {
     secs: u64,
 }
 
-text_value!(
-    Span,
-    "a time such as \"90s\", \"30m\", \"24h\", \"1h30m\" or \"90d\""
-);
+text_value!(Span, "a time such as \"90s\", \"30m\", \"24h\", \"1h30m\" or \"90d\"");
 
 impl Span {
     /// `secs` seconds, for defaults that are known to be in range.
@@ -55,10 +52,8 @@ impl FromStr for Span {
                 return Err(shape());
             }
             let count: u64 = number.parse().map_err(|_| too_long())?;
-            let (unit, unit_secs) = UNITS
-                .into_iter()
-                .find(|(unit, _)| tail.starts_with(unit))
-                .ok_or_else(shape)?;
+            let (unit, unit_secs) =
+                UNITS.into_iter().find(|(unit, _)| tail.starts_with(unit)).ok_or_else(shape)?;
             if unit_secs >= larger_unit {
                 return Err(InvalidValue::new("units go from large to small, each once"));
             }
@@ -110,9 +105,7 @@ mod tests {
 
     #[test]
     fn what_is_no_time_is_refused() {
-        for text in [
-            "", "0s", "5", "m", "-1h", "1.5h", "30 m", "1m1h", "1h1h", "3651d", "1w",
-        ] {
+        for text in ["", "0s", "5", "m", "-1h", "1.5h", "30 m", "1m1h", "1h1h", "3651d", "1w"] {
             assert!(text.parse::<Span>().is_err(), "{text}");
         }
         assert!("99999999999999999999s".parse::<Span>().is_err());

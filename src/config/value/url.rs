@@ -24,10 +24,7 @@ fn has_userinfo(url: &Url) -> bool {
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub struct PublicUrl(Url);
 
-text_value!(
-    PublicUrl,
-    "an https origin without a path, such as \"https://gateway.example.org\""
-);
+text_value!(PublicUrl, "an https origin without a path, such as \"https://gateway.example.org\"");
 
 impl PublicUrl {
     /// The origin as a URL; its path is `/`.
@@ -51,9 +48,7 @@ impl FromStr for PublicUrl {
                 ));
             }
             other => {
-                return Err(InvalidValue::new(format!(
-                    "the scheme is https, not {other}"
-                )));
+                return Err(InvalidValue::new(format!("the scheme is https, not {other}")));
             }
         }
         if has_userinfo(&url) {
@@ -102,9 +97,7 @@ impl FromStr for ProxyUrl {
             return Err(InvalidValue::new("the scheme is http, https or socks5"));
         }
         if has_userinfo(&url) {
-            return Err(InvalidValue::new(
-                "a user name or password does not belong in the config",
-            ));
+            return Err(InvalidValue::new("a user name or password does not belong in the config"));
         }
         if url.host().is_none() || !["", "/"].contains(&url.path()) || url.query().is_some() {
             return Err(InvalidValue::new("it has a host and ends after the port"));
@@ -123,10 +116,7 @@ impl fmt::Display for ProxyUrl {
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub struct RedirectUri(String);
 
-text_value!(
-    RedirectUri,
-    "an exact redirect URI such as \"https://app.example.org/callback\""
-);
+text_value!(RedirectUri, "an exact redirect URI such as \"https://app.example.org/callback\"");
 
 impl RedirectUri {
     /// The URI exactly as it was written.
@@ -148,13 +138,8 @@ impl FromStr for RedirectUri {
 
     fn from_str(text: &str) -> Result<Self, InvalidValue> {
         let url = Url::parse(text).map_err(|err| InvalidValue::new(format!("not a URL: {err}")))?;
-        if text
-            .chars()
-            .any(|c| c.is_control() || c.is_whitespace() || c == '\\')
-        {
-            return Err(InvalidValue::new(
-                "it holds no spaces, backslashes or control characters",
-            ));
+        if text.chars().any(|c| c.is_control() || c.is_whitespace() || c == '\\') {
+            return Err(InvalidValue::new("it holds no spaces, backslashes or control characters"));
         }
         if text.contains('#') {
             return Err(InvalidValue::new("it has no fragment (RFC 6749 §3.1.2)"));
@@ -215,20 +200,16 @@ mod tests {
     #[test]
     fn a_proxy_never_carries_a_password() {
         assert!("socks5://127.0.0.1:1080".parse::<ProxyUrl>().is_ok());
-        let err = "http://user:hunter2@proxy:3128"
-            .parse::<ProxyUrl>()
-            .unwrap_err();
+        let err = "http://user:hunter2@proxy:3128".parse::<ProxyUrl>().unwrap_err();
         assert!(!err.to_string().contains("hunter2"));
         assert!("ftp://proxy".parse::<ProxyUrl>().is_err());
     }
 
     #[test]
     fn a_redirect_uri_never_runs_in_the_browser() {
-        for good in [
-            "https://a.example.org/cb?x=1",
-            "http://127.0.0.1:33418/cb",
-            "cursor://anysphere/cb",
-        ] {
+        for good in
+            ["https://a.example.org/cb?x=1", "http://127.0.0.1:33418/cb", "cursor://anysphere/cb"]
+        {
             assert_eq!(good.parse::<RedirectUri>().unwrap().as_str(), good);
         }
         for bad in [
