@@ -5,6 +5,7 @@
 //! `model`, `policy`, `config`, `clock`, `qr`, `telemetry` → `store`, `secret`, `http`, `audit` →
 //! `auth`, `project`, `executor`, `task` → `mcp`, `web` → `gateway` → `cli`.
 pub mod clock;
+pub mod config;
 pub mod executor;
 pub mod http;
 pub mod model;

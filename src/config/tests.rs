@@ -1,0 +1,291 @@
+//! The promises of loading, as seen by a caller.
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::*;
+
+const FILE: &str = "/home/ada/.config/gateway/config.toml";
+
+fn env(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+    let home = [("HOME", "/home/ada")];
+    home.iter().chain(pairs).map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect()
+}
+
+fn load(text: &str) -> Result<Loaded, ConfigError> {
+    load_with(text, &[], &Overrides::new("/work"))
+}
+
+fn load_with(text: &str, vars: &[(&str, &str)], flags: &Overrides) -> Result<Loaded, ConfigError> {
+    Config::load(Some(Path::new(FILE)), Some(text), &env(vars), flags)
+}
+
+/// The texts of all problems of a config that must be refused.
+fn refusals(text: &str) -> Vec<String> {
+    let err = load(text).expect_err(text);
+    err.problems().iter().map(ToString::to_string).collect()
+}
+
+/// The documented block of the README, as far as this version has its keys.
+const DOCUMENTED: &str = include_str!("example.toml");
+
+#[test]
+fn the_documented_example_is_accepted_and_shows_the_defaults() {
+    let loaded = load(DOCUMENTED).unwrap();
+    let mut config = loaded.config;
+    let project = config.projects.remove("my-api").unwrap();
+    assert_eq!(project.path, Path::new("/home/ada/src/my-api"));
+    assert_eq!(config, Config::default());
+}
+
+#[test]
+fn an_empty_config_is_the_defaults() {
+    for text in ["", "\u{feff}", "# nothing\n"] {
+        assert_eq!(load(text).unwrap().config, Config::default());
+    }
+    let none = Config::load(None, None, &env(&[]), &Overrides::default()).unwrap();
+    assert_eq!((none.config, none.file), (Config::default(), None));
+}
+
+#[test]
+fn flags_win_over_environment_over_file_over_defaults() {
+    let text = "[tasks]\nmax_concurrent = 4\ndefault_timeout = \"10m\"\n\n[limits]\nburst = 5\n";
+    let vars = [("GATEWAY_TASKS__MAX_CONCURRENT", "5"), ("GATEWAY_TASKS__DEFAULT_TIMEOUT", "11m")];
+    let flags = Overrides::new("/work").set("--max-concurrent", "tasks.max_concurrent", "6");
+    let loaded = load_with(text, &vars, &flags).unwrap();
+    assert_eq!(loaded.config.tasks.max_concurrent, 6);
+    assert_eq!(Duration::from(loaded.config.tasks.default_timeout), Duration::from_secs(660));
+    assert_eq!(loaded.config.limits.burst, 5);
+    let origin = |key: &str| loaded.origin(&Key::dotted(key)).to_string();
+    assert_eq!(origin("tasks.max_concurrent"), "--max-concurrent");
+    assert_eq!(origin("tasks.default_timeout"), "GATEWAY_TASKS__DEFAULT_TIMEOUT");
+    assert_eq!(origin("limits.burst"), format!("{FILE}:6"));
+    assert_eq!(origin("limits.requests_per_minute"), "default");
+}
+
+#[test]
+fn an_unknown_key_is_named_with_its_line_and_the_nearest_key() {
+    assert_eq!(
+        refusals("[server]\n\nlistn = \"127.0.0.1:1\"\n"),
+        [format!("{FILE}:3: unknown key `server.listn`; did you mean `server.listen`?")]
+    );
+    assert_eq!(
+        refusals("max_concurrent = 3\n"),
+        [format!("{FILE}:1: unknown key `max_concurrent`; did you mean `tasks.max_concurrent`?")]
+    );
+    assert_eq!(
+        refusals("[projects.a]\npath = \"/a\"\nexecuter = \"claude\"\n"),
+        [format!(
+            "{FILE}:3: unknown key `projects.a.executer`; did you mean `projects.a.executor`?"
+        )]
+    );
+}
+
+#[test]
+fn keys_of_later_versions_are_unknown() {
+    for text in [
+        "[budget]\nper_day_usd = 25.0\n",
+        "[tasks]\nretention = \"90d\"\n",
+        "[executors.claude]\nurl = \"http://127.0.0.1:8642\"\n",
+        "[tunnel.command]\ncommand = [\"x\"]\n",
+    ] {
+        assert!(refusals(text)[0].contains("unknown key"), "{text}");
+    }
+}
+
+#[test]
+fn words_of_later_versions_are_refused_by_name() {
+    for (text, word) in [
+        ("[tunnel]\nprovider = \"cloudflare-named\"\n", "cloudflare-named"),
+        ("[tunnel]\nprovider = \"command\"\n", "command"),
+        ("[auth]\nregistration = [\"static\", \"dcr\"]\n", "dcr"),
+        ("[executors.codex]\nkind = \"acp\"\n", "acp"),
+    ] {
+        let refusals = refusals(text);
+        let expected = format!("this version of gateway does not have `{word}`");
+        assert!(refusals[0].contains(&expected), "{refusals:?}");
+        assert_eq!(refusals.len(), 1, "{refusals:?}");
+    }
+}
+
+#[test]
+fn all_wrong_values_are_reported_at_once_with_what_is_allowed() {
+    let text = "server = 3\n[tasks]\nmax_concurrent = \"three\"\noutput_bytes_max = \"lots\"\n\
+                [limits]\nburst = 0\n[log]\nlevel = \"loud\"\n[secrets]\nbackend = 1979-05-27\n\
+                [projects.a]\ndefault = \"yes\"\n";
+    assert_eq!(
+        refusals(text),
+        [
+            "1: `server` is 3; allowed: a table, written as `[server]`",
+            "3: `tasks.max_concurrent` is \"three\"; allowed: a whole number from 1 to 64",
+            "6: `limits.burst` is 0; allowed: a whole number from 1 to 1000000",
+            "10: `secrets.backend` is the date 1979-05-27; allowed: \"keyring\", \"file\"",
+            "12: `projects.a.default` is \"yes\"; allowed: true or false",
+            "8: `log.level` is \"loud\": not one of the allowed words; allowed: \"error\", \"warn\", \
+             \"info\", \"debug\", \"trace\"",
+            "4: `tasks.output_bytes_max` is \"lots\": a size is a whole number and its unit (B, kB, \
+             MB, GB, KiB, MiB, GiB); allowed: a size such as \"512kB\", \"10MB\", \"256MiB\" or \"2GB\"",
+            "11: `projects.a.path` is missing; allowed: a path in double quotes",
+        ]
+        .map(|line| format!("{FILE}:{line}"))
+    );
+}
+
+#[test]
+fn contradictions_between_keys_are_refused() {
+    for (text, part) in [
+        ("[server]\nlisten = \"0.0.0.0:1\"", "`server.allow_lan` is false"),
+        ("[tasks]\ndefault_timeout = \"3h\"", "longer than `tasks.max_timeout`"),
+        ("[tasks]\nmax_timeout = \"10m\"", "longer than `tasks.max_timeout`"),
+        ("[tasks]\nmax_timeout = \"5s\"", "from \"1m\" to \"7d\""),
+        ("[auth]\nrefresh_ttl = \"1h\"", "shorter than `auth.access_ttl`"),
+        ("[auth]\nregistration = []", "no client could ever connect"),
+        ("[auth]\nredirect_uris = [\"cursor://x/cb\"]", "not in `auth.redirect_schemes`"),
+        ("[auth]\nredirect_schemes = [\"javascript\"]", "never allowed"),
+        ("[log]\nmax_bytes = \"1kB\"", "at least \"64kB\""),
+        ("[projects.a]\npath = \"/a\"\nexecutor = \"codex\"", "the executors are \"claude\""),
+        (
+            "[projects.a]\npath = \"/a\"\ndefault = true\n[projects.b]\npath = \"/b\"\ndefault = true",
+            "both true",
+        ),
+        ("[projects.a]\npath = \"\"", "is empty"),
+        ("[projects.a]\npath = \"/a\"\nbranch_prefix = \"a b\"", "cannot hold ' '"),
+        ("[projects.\"a b\"]\npath = \"/a\"", "a name begins with"),
+        ("[executors.claude]\nenv_pass = [\"NGROK_AUTHTOKEN\"]", "an agent never gets it"),
+        ("[executors.claude]\nenv_pass = [\"A=B\"]", "a name of letters"),
+        (
+            "[executors.fast]\nmodel = \"haiku\"",
+            "`executors.fast.kind` is missing; allowed: \"claude\"",
+        ),
+        ("[server]\npublic_url = \"http://a.example.org\"", "loopback host only"),
+    ] {
+        let refusals = refusals(text);
+        assert!(refusals.len() == 1 && refusals[0].contains(part), "{text}\n{refusals:#?}");
+        assert!(refusals[0].starts_with(FILE), "{refusals:?}");
+    }
+}
+
+#[test]
+fn a_lan_address_is_accepted_when_it_is_meant() {
+    let loaded = load("[server]\nlisten = \"0.0.0.0:1\"\nallow_lan = true").unwrap();
+    assert!(!loaded.config.server.listen.is_loopback());
+}
+
+#[test]
+fn broken_toml_is_named_with_line_and_column() {
+    let err = load("[server]\nlisten = 127.0.0.1:8765\n").unwrap_err();
+    assert!(matches!(err, ConfigError::Syntax { line: 2, .. }), "{err:?}");
+    assert!(err.to_string().starts_with(&format!("{FILE}:2:")), "{err}");
+    assert!(matches!(load("[a]\n[a]\n").unwrap_err(), ConfigError::Syntax { line: 2, .. }));
+}
+
+#[test]
+fn secrets_in_file_or_environment_are_refused_and_never_repeated() {
+    let text = "[tunnel.ngrok]\nauthtoken = \"hunter2\"\nproxy_url = \"http://u:hunter2@p:1\"\n";
+    let err =
+        load_with(text, &[("GATEWAY_TUNNEL__NGROK__AUTHTOKEN", "hunter2")], &Overrides::new("/"));
+    let err = err.unwrap_err();
+    assert_eq!(err.problems().len(), 3);
+    let all: Vec<_> = err.problems().iter().map(|p| format!("{p}{}{p:?}", p.hint())).collect();
+    assert!(!all.concat().contains("hunter2") && !err.to_string().contains("hunter2"), "{all:#?}");
+    assert!(err.problems()[0].hint().contains("gateway secrets set"));
+}
+
+#[test]
+fn paths_are_absolute_and_start_where_they_were_written() {
+    let text = "[log]\nfile = \"logs/g.log\"\n[tunnel.ngrok]\nca_file = \"./ca.pem\"\n\
+                [executors.claude]\ncommand = \"~/bin/claude\"\n[projects.a]\npath = \"~\"\n";
+    let flags =
+        Overrides::new("/work").project("/b/repo").set("--cf", "tunnel.cloudflared.path", "bin/cf");
+    let config = load_with(text, &[], &flags).unwrap().config;
+    assert_eq!(config.log.file, Some(PathBuf::from("/home/ada/.config/gateway/logs/g.log")));
+    assert_eq!(
+        config.tunnel.ngrok.ca_file,
+        Some(PathBuf::from("/home/ada/.config/gateway/ca.pem"))
+    );
+    assert_eq!(config.executors["claude"].command, Path::new("/home/ada/bin/claude"));
+    assert_eq!(config.projects["a"].path, Path::new("/home/ada"));
+    assert_eq!(config.projects["repo"].path, Path::new("/b/repo"));
+    assert_eq!(config.tunnel.cloudflared.path, Some(PathBuf::from("/work/bin/cf")));
+    assert_eq!(Config::default().executors["claude"].command, Path::new("claude"));
+}
+
+#[test]
+fn a_home_that_is_not_known_is_an_error_not_a_guess() {
+    let text = "[projects.a]\npath = \"~/a\"\n[projects.b]\npath = \"~eve/b\"\n";
+    let err =
+        Config::load(Some(Path::new(FILE)), Some(text), &BTreeMap::new(), &Overrides::default());
+    let err = err.unwrap_err().to_string();
+    assert!(err.contains("HOME is not set") && err.contains("only your own home"), "{err}");
+}
+
+#[test]
+fn environment_values_are_read_as_their_keys_want_them() {
+    let vars = [
+        ("GATEWAY_CONFIG", "/x"),
+        ("GATEWAY_STATE_DIR", "/x"),
+        ("GATEWAY_SERVER__ALLOWED_HOSTS", "a.example.org, b.example.org"),
+        ("GATEWAY_AUTH__REDIRECT_SCHEMES", "[\"cursor\", \"vscode\"]"),
+        ("GATEWAY_TUNNEL__NGROK__DOMAIN", "x.example.org"),
+        ("GATEWAY_SERVER__ALLOW_LAN", "true"),
+        ("GATEWAY_PROJECTS__MY_API__DEFAULT", "true"),
+        ("GATEWAY_PROJECTS__NEW__PATH", "/new"),
+    ];
+    let text = "[projects.my-api]\npath = \"/a\"\n";
+    let config = load_with(text, &vars, &Overrides::new("/work")).unwrap().config;
+    assert_eq!(config.server.allowed_hosts.len(), 2);
+    assert_eq!(config.auth.redirect_schemes.len(), 2);
+    assert_eq!(config.tunnel.ngrok.domain.unwrap().as_str(), "x.example.org");
+    assert!(config.server.allow_lan && config.projects["my-api"].default);
+    assert_eq!(config.projects["new"].path, Path::new("/new"));
+}
+
+#[test]
+fn wrong_variables_are_named() {
+    let vars = [
+        ("GATEWAY_SERVER__LISTN", "x"),
+        ("GATEWAY_LIMITS__BURST", "many"),
+        ("GATEWAY_SERVER__ALLOW_LAN", "1"),
+        ("GATEWAY_AUTH__REDIRECT_URIS", "[1]"),
+        ("GATEWAY_TASKS__", "x"),
+    ];
+    let err = load_with("", &vars, &Overrides::new("/work")).unwrap_err().to_string();
+    for (name, _) in vars {
+        assert!(err.contains(name), "{name} in {err}");
+    }
+    assert!(err.contains("did you mean `server.listen`"), "{err}");
+}
+
+#[test]
+fn a_variable_that_could_mean_two_projects_is_refused() {
+    let text = "[projects.my-api]\npath = \"/a\"\n[projects.my_api]\npath = \"/b\"\n";
+    let vars = [("GATEWAY_PROJECTS__MY_API__DEFAULT", "true")];
+    let err = load_with(text, &vars, &Overrides::new("/work")).unwrap_err().to_string();
+    assert!(err.contains("it could mean `projects.my-api` or `projects.my_api`"), "{err}");
+}
+
+#[test]
+fn a_project_flag_takes_a_free_name_and_knows_its_folder_again() {
+    let text = "[projects.repo]\npath = \"/a/repo\"\n";
+    let names = |flags: &Overrides| -> Vec<String> {
+        let config = load_with(text, &[], flags).unwrap().config;
+        config.projects.keys().map(ToString::to_string).collect()
+    };
+    assert_eq!(names(&Overrides::new("/").project("/a/repo")), ["repo"]);
+    assert_eq!(
+        names(&Overrides::new("/").project("/b/repo").project("/b/repo")),
+        ["repo", "repo-2"]
+    );
+    assert_eq!(names(&Overrides::new("/b").project("repo")), ["repo", "repo-2"]);
+}
+
+#[test]
+fn the_default_project_is_the_marked_or_the_only_one() {
+    let name =
+        |text: &str| load(text).unwrap().config.default_project().map(|(name, _)| name.to_string());
+    let (a, b) = ("[projects.a]\npath = \"/a\"\n", "[projects.b]\npath = \"/b\"\n");
+    assert_eq!(name(""), None);
+    assert_eq!(name(a), Some("a".to_owned()));
+    assert_eq!(name(&format!("{a}{b}")), None);
+    assert_eq!(name(&format!("{a}{b}default = true\n")), Some("b".to_owned()));
+}
