@@ -9,3 +9,4 @@ pub mod executor;
 pub mod http;
 pub mod model;
 pub mod store;
+pub mod qr;
