@@ -53,11 +53,7 @@ impl QrCode {
             Ok(_) | Err(_) => smallest,
         };
         let side = code.width();
-        let modules = code
-            .into_colors()
-            .into_iter()
-            .map(|c| c == Color::Dark)
-            .collect();
+        let modules = code.into_colors().into_iter().map(|c| c == Color::Dark).collect();
         Ok(Self { modules, side })
     }
 
@@ -81,10 +77,7 @@ impl QrCode {
 
     /// Like [`is_dark`](Self::is_dark), counted from the corner of the quiet zone.
     pub(super) fn is_drawn_dark(&self, x: usize, y: usize) -> bool {
-        match (
-            x.checked_sub(QUIET_ZONE_MODULES),
-            y.checked_sub(QUIET_ZONE_MODULES),
-        ) {
+        match (x.checked_sub(QUIET_ZONE_MODULES), y.checked_sub(QUIET_ZONE_MODULES)) {
             (Some(x), Some(y)) => self.is_dark(x, y),
             _ => false,
         }
@@ -94,9 +87,7 @@ impl QrCode {
 /// Tells the size only: the modules spell the text, which may hold a token.
 impl fmt::Debug for QrCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("QrCode")
-            .field("side", &self.side)
-            .finish_non_exhaustive()
+        f.debug_struct("QrCode").field("side", &self.side).finish_non_exhaustive()
     }
 }
 
@@ -121,22 +112,9 @@ mod tests {
     #[test]
     fn a_text_that_no_code_holds_is_refused_with_its_length() {
         let error = QrCode::from_text(&"a".repeat(TEXT_BYTES_MAX + 1)).unwrap_err();
-        assert_eq!(
-            error,
-            QrError::TooLong {
-                bytes: TEXT_BYTES_MAX + 1
-            }
-        );
-        assert_eq!(
-            error.to_string(),
-            "2954 bytes are too many for a QR code, which holds 2953"
-        );
-        assert_eq!(
-            QrCode::from_text(&"a".repeat(TEXT_BYTES_MAX))
-                .unwrap()
-                .side(),
-            177
-        );
+        assert_eq!(error, QrError::TooLong { bytes: TEXT_BYTES_MAX + 1 });
+        assert_eq!(error.to_string(), "2954 bytes are too many for a QR code, which holds 2953");
+        assert_eq!(QrCode::from_text(&"a".repeat(TEXT_BYTES_MAX)).unwrap().side(), 177);
     }
 
     #[test]

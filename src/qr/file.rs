@@ -54,16 +54,11 @@ impl QrFormat {
     ///
     /// Returns [`QrFileError::UnknownFormat`] for any other extension, or none.
     pub fn from_path(path: &Path) -> Result<Self, QrFileError> {
-        let extension = path
-            .extension()
-            .and_then(|e| e.to_str())
-            .map(str::to_ascii_lowercase);
+        let extension = path.extension().and_then(|e| e.to_str()).map(str::to_ascii_lowercase);
         match extension.as_deref() {
             Some("png") => Ok(Self::Png),
             Some("svg") => Ok(Self::Svg),
-            _ => Err(QrFileError::UnknownFormat {
-                path: path.to_owned(),
-            }),
+            _ => Err(QrFileError::UnknownFormat { path: path.to_owned() }),
         }
     }
 }
@@ -82,10 +77,7 @@ impl QrCode {
             QrFormat::Png => self.to_png()?,
             QrFormat::Svg => self.to_svg().into_bytes(),
         };
-        replace(path, &image).map_err(|source| QrFileError::Write {
-            path: path.to_owned(),
-            source,
-        })
+        replace(path, &image).map_err(|source| QrFileError::Write { path: path.to_owned(), source })
     }
 }
 
@@ -95,9 +87,7 @@ fn replace(path: &Path, image: &[u8]) -> io::Result<()> {
         _ => Path::new("."),
     };
     // tempfile makes its files for the owner only (0600 on Unix).
-    let mut file = tempfile::Builder::new()
-        .prefix(".qr-")
-        .tempfile_in(folder)?;
+    let mut file = tempfile::Builder::new().prefix(".qr-").tempfile_in(folder)?;
     file.write_all(image)?;
     file.as_file().sync_all()?;
     file.persist(path)?;
@@ -130,14 +120,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         for name in ["code.gif", "code", ".png", "png"] {
             let error = code().write_file(&folder.path().join(name)).unwrap_err();
-            assert!(
-                matches!(error, QrFileError::UnknownFormat { .. }),
-                "{name}: {error}"
-            );
-            assert!(
-                error.to_string().ends_with("it must end in .png or .svg"),
-                "{error}"
-            );
+            assert!(matches!(error, QrFileError::UnknownFormat { .. }), "{name}: {error}");
+            assert!(error.to_string().ends_with("it must end in .png or .svg"), "{error}");
         }
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
     }

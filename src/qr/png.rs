@@ -31,9 +31,8 @@ impl QrCode {
         let side = self.drawn_side();
         (0..side)
             .flat_map(|y| {
-                let row: Vec<u8> = (0..side)
-                    .map(|x| if self.is_drawn_dark(x, y) { 0x00 } else { 0xff })
-                    .collect();
+                let row: Vec<u8> =
+                    (0..side).map(|x| if self.is_drawn_dark(x, y) { 0x00 } else { 0xff }).collect();
                 row.repeat(PNG_SCALE_PIXELS)
             })
             .collect()

@@ -52,15 +52,9 @@ impl QrCode {
             return Rendering::NotATerminal;
         }
         if !self.fits(terminal.width) {
-            return Rendering::TooNarrow {
-                needed: self.drawn_side(),
-            };
+            return Rendering::TooNarrow { needed: self.drawn_side() };
         }
-        Rendering::Code(if terminal.color {
-            self.coloured()
-        } else {
-            self.uncoloured()
-        })
+        Rendering::Code(if terminal.color { self.coloured() } else { self.uncoloured() })
     }
 
     /// Ink is dark: the colours say so.
@@ -114,11 +108,7 @@ mod tests {
     use super::*;
     use crate::qr::QUIET_ZONE_MODULES;
 
-    const WIDE: Terminal = Terminal {
-        is_tty: true,
-        width: 200,
-        color: true,
-    };
+    const WIDE: Terminal = Terminal { is_tty: true, width: 200, color: true };
 
     fn draw(code: &QrCode, color: bool) -> String {
         match code.render_for(Terminal { color, ..WIDE }) {
@@ -150,16 +140,10 @@ mod tests {
         for (y, row) in rows.iter().enumerate() {
             assert_eq!(row.len(), code.drawn_side());
             for (x, dark) in row.iter().enumerate() {
-                assert!(
-                    !dark || (inner.contains(&x) && inner.contains(&y)),
-                    "dark at {x},{y}"
-                );
+                assert!(!dark || (inner.contains(&x) && inner.contains(&y)), "dark at {x},{y}");
             }
         }
-        rows[inner.clone()]
-            .iter()
-            .map(|row| row[inner.clone()].to_vec())
-            .collect()
+        rows[inner.clone()].iter().map(|row| row[inner.clone()].to_vec()).collect()
     }
 
     #[test]
@@ -172,10 +156,7 @@ mod tests {
     fn every_coloured_line_sets_both_colours_and_resets_them() {
         let code = QrCode::from_text("https://a.example").unwrap();
         for line in draw(&code, true).lines() {
-            assert!(
-                line.starts_with(BLACK_ON_WHITE) && line.ends_with(RESET),
-                "{line:?}"
-            );
+            assert!(line.starts_with(BLACK_ON_WHITE) && line.ends_with(RESET), "{line:?}");
         }
     }
 
@@ -191,19 +172,10 @@ mod tests {
         let needed = code.drawn_side();
         assert!(code.fits(needed) && !code.fits(needed - 1));
         assert_eq!(
-            code.render_for(Terminal {
-                width: needed - 1,
-                ..WIDE
-            }),
+            code.render_for(Terminal { width: needed - 1, ..WIDE }),
             Rendering::TooNarrow { needed }
         );
-        assert_eq!(
-            code.render_for(Terminal {
-                is_tty: false,
-                ..WIDE
-            }),
-            Rendering::NotATerminal
-        );
+        assert_eq!(code.render_for(Terminal { is_tty: false, ..WIDE }), Rendering::NotATerminal);
         assert_eq!(format!("{:?}", code.render_for(WIDE)), "Code(..)");
     }
 
