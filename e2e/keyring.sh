@@ -16,16 +16,16 @@ shift
 
 install_tools() {
     local tool missing=0
-    for tool in gnome-keyring-daemon dbus-run-session secret-tool; do
+    for tool in gnome-keyring-daemon dbus-run-session secret-tool python3 script; do
         command -v "$tool" >/dev/null || missing=1
     done
     [ "$missing" = 0 ] && return
     if [ "$(id -u)" != 0 ]; then
-        echo "install gnome-keyring, dbus and libsecret-tools first" >&2
+        echo "install gnome-keyring, dbus, libsecret-tools, python3 and bsdutils first" >&2
         exit 2
     fi
     apt-get update -qq
-    apt-get install -y -qq gnome-keyring dbus libsecret-tools >/dev/null
+    apt-get install -y -qq gnome-keyring dbus libsecret-tools python3-minimal bsdutils >/dev/null
 }
 
 # ---- what a case can use -----------------------------------------------------------------------

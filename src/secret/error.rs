@@ -1,6 +1,6 @@
 //! Why a vault does not answer, and what the user can do about it. No text here holds a secret.
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::InvalidSecret;
@@ -200,7 +200,7 @@ impl FileVaultError {
             Self::Io { .. } => "check that the state folder exists, is yours and has room".into(),
             Self::Exposed { path, wanted, .. } => format!(
                 "others may have read it: run `chmod {wanted:o} {}` and renew the secrets in it",
-                path.display()
+                shell_word(path)
             ),
             Self::Foreign { path, .. } | Self::WrongKind { path, .. } => {
                 format!("find out who put it there, move {} away and try again", path.display())
@@ -212,9 +212,62 @@ impl FileVaultError {
             Self::Newer { .. } => "run the newer gateway that wrote it".into(),
             Self::Full { .. } => "remove secrets that are no longer used".into(),
             Self::Busy { path } => {
-                format!("see which process holds it with `fuser {}`, and try again", path.display())
+                format!(
+                    "see which process holds it with `fuser {}`, and try again",
+                    shell_word(path)
+                )
             }
             Self::Unsupported => "set `secrets.backend = \"keyring\"`".into(),
         }
+    }
+}
+
+/// A path as one word of a command that can be pasted.
+fn shell_word(path: &Path) -> String {
+    let text = path.display().to_string();
+    let is_plain = |c: char| c.is_alphanumeric() || "/._-".contains(c);
+    if text.chars().all(is_plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_in_a_hint_can_be_pasted() {
+        let path = PathBuf::from("/home/it's me/secrets.json");
+        let hint = FileVaultError::Exposed { path, mode: 0o644, wanted: 0o600 }.hint();
+        assert!(hint.contains(r"`chmod 600 '/home/it'\''s me/secrets.json'`"), "{hint}");
+    }
+
+    #[test]
+    fn every_error_reads_like_this() {
+        let path = || PathBuf::from("/state/secrets/secrets.json");
+        let denied = || io::Error::from(io::ErrorKind::PermissionDenied);
+        let errors: Vec<SecretError> = vec![
+            KeyringError::Absent(Absence::NoSessionBus).into(),
+            KeyringError::Absent(Absence::NoDaemon).into(),
+            KeyringError::Locked(Lock::Closed).into(),
+            KeyringError::Locked(Lock::NeverMade).into(),
+            KeyringError::TimedOut(Duration::from_secs(10)).into(),
+            KeyringError::Failed("Crypto error".into()).into(),
+            KeyringError::HelperStart(denied()).into(),
+            FileVaultError::Io { action: "open", path: path(), source: denied() }.into(),
+            FileVaultError::Exposed { path: path(), mode: 0o644, wanted: 0o600 }.into(),
+            FileVaultError::Foreign { path: path(), owner: 1000 }.into(),
+            FileVaultError::WrongKind { path: path(), wanted: "regular file" }.into(),
+            FileVaultError::Damaged { path: path(), line: 3, column: 14 }.into(),
+            FileVaultError::Newer { path: path(), schema: 2 }.into(),
+            FileVaultError::Full { path: path(), bytes_max: 1_048_576 }.into(),
+            FileVaultError::Busy { path: path() }.into(),
+            FileVaultError::Unsupported.into(),
+            SecretError::Environment {
+                variable: "HERMES_API_KEY",
+                source: InvalidSecret::ControlCharacter,
+            },
+        ];
+        let shown: Vec<_> =
+            errors.iter().map(|e| format!("error: {e}\nhint: {}\n", e.hint())).collect();
+        insta::assert_snapshot!(shown.join("\n"));
     }
 }

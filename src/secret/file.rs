@@ -20,6 +20,8 @@ use crate::clock::Clock;
 const SCHEMA: u32 = 1;
 /// Room for some five hundred secrets of the largest size.
 const FILE_BYTES_MAX: usize = 1024 * 1024;
+/// Start of the name of a file that will take the place of the old one.
+const NEW_PREFIX: &str = ".secrets-";
 /// How often a writer looks whether the one before it has finished.
 const LOCK_RETRY: Duration = Duration::from_millis(10);
 /// Looks before a writer gives up: five seconds' worth, while one write takes milliseconds.
@@ -150,8 +152,9 @@ impl Place {
             return Err(self.full());
         }
         let put = || {
+            self.remove_leftovers()?;
             // tempfile makes its files for the owner only (0600 on Unix).
-            let mut new = tempfile::Builder::new().prefix(".secrets-").tempfile_in(&self.folder)?;
+            let mut new = tempfile::Builder::new().prefix(NEW_PREFIX).tempfile_in(&self.folder)?;
             new.write_all(&text)?;
             new.as_file().sync_all()?;
             new.persist(&self.file)?;
@@ -159,6 +162,17 @@ impl Place {
         };
         put().map_err(|source| self.io_error("write", source))?;
         private::sync_folder(&self.folder)
+    }
+
+    /// Removes what a writer that was killed has left; the lock says that no other is at work.
+    fn remove_leftovers(&self) -> std::io::Result<()> {
+        for entry in std::fs::read_dir(&self.folder)? {
+            let entry = entry?;
+            if entry.file_name().to_string_lossy().starts_with(NEW_PREFIX) {
+                std::fs::remove_file(entry.path())?;
+            }
+        }
+        Ok(())
     }
 
     /// Writes and removes a file, to find out about a full disk or a read-only folder.
@@ -326,6 +340,16 @@ mod tests {
         assert_eq!((mode(&folder), mode(&file)), (0o700, 0o600));
         assert_eq!(mode(&folder.join("secrets.lock")), 0o600);
         assert_eq!(fs::read_dir(&folder).unwrap().count(), 2);
+    }
+
+    #[tokio::test]
+    async fn what_a_killed_writer_left_is_gone_after_the_next_write() {
+        let state = tempfile::tempdir().unwrap();
+        let (vault, file) = filled(&state).await;
+        let left = file.with_file_name(".secrets-killed");
+        fs::write(&left, "hunter2").unwrap();
+        vault.set(&NAME, &secret("new")).await.unwrap();
+        assert!(!left.exists());
     }
 
     #[tokio::test]

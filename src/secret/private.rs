@@ -43,7 +43,7 @@ fn check(path: &Path, metadata: &Metadata, kind: Kind) -> Result<(), FileVaultEr
     if !is_kind {
         return Err(FileVaultError::WrongKind { path: path.to_owned(), wanted: kind.name() });
     }
-    check_access(path, metadata, kind)
+    check_access(path, metadata, kind, own_user())
 }
 
 /// Makes the folder unless it is there, and checks it; a link to a folder is refused.
@@ -77,11 +77,21 @@ pub(super) fn open(folder: &Path, path: &Path) -> Result<Option<File>, FileVault
 }
 
 #[cfg(unix)]
-fn check_access(path: &Path, metadata: &Metadata, kind: Kind) -> Result<(), FileVaultError> {
+fn own_user() -> u32 {
+    rustix::process::geteuid().as_raw()
+}
+
+#[cfg(unix)]
+fn check_access(
+    path: &Path,
+    metadata: &Metadata,
+    kind: Kind,
+    own_user: u32,
+) -> Result<(), FileVaultError> {
     use std::os::unix::fs::MetadataExt as _;
 
     let path = path.to_owned();
-    if metadata.uid() != rustix::process::geteuid().as_raw() {
+    if metadata.uid() != own_user {
         return Err(FileVaultError::Foreign { path, owner: metadata.uid() });
     }
     let mode = metadata.mode() & 0o7777;
@@ -118,7 +128,12 @@ pub(super) fn sync_folder(path: &Path) -> Result<(), FileVaultError> {
 }
 
 #[cfg(not(unix))]
-fn check_access(_: &Path, _: &Metadata, _: Kind) -> Result<(), FileVaultError> {
+const fn own_user() -> u32 {
+    0
+}
+
+#[cfg(not(unix))]
+fn check_access(_: &Path, _: &Metadata, _: Kind, _: u32) -> Result<(), FileVaultError> {
     Err(FileVaultError::Unsupported)
 }
 
@@ -137,4 +152,31 @@ pub(super) fn open_lock(_: &Path) -> Result<File, FileVaultError> {
 #[cfg(not(unix))]
 pub(super) fn sync_folder(_: &Path) -> Result<(), FileVaultError> {
     Err(FileVaultError::Unsupported)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_of_another_user_is_refused_whatever_its_mode() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let metadata = file.as_file().metadata().unwrap();
+        let me = own_user();
+        check_access(file.path(), &metadata, Kind::File, me).unwrap();
+        let error = check_access(file.path(), &metadata, Kind::File, me + 1).unwrap_err();
+        assert!(matches!(error, FileVaultError::Foreign { owner, .. } if owner == me), "{error}");
+    }
+
+    #[test]
+    fn a_pipe_in_place_of_the_file_is_refused_without_waiting_for_its_writer() {
+        let state = tempfile::tempdir().unwrap();
+        let folder = state.path().join("secrets");
+        ensure_folder(&folder).unwrap();
+        let pipe = folder.join("secrets.json");
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status().unwrap();
+        assert!(made.success());
+        let error = open(&folder, &pipe).unwrap_err();
+        assert!(matches!(error, FileVaultError::WrongKind { .. }), "{error}");
+    }
 }

@@ -82,7 +82,9 @@ impl KeyringVault {
         environment: impl IntoIterator<Item = (OsString, OsString)>,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        let passed = |name: &OsString| VARIABLES.iter().any(|variable| name == variable);
+        // Windows spells some of them in mixed case.
+        let passed =
+            |name: &OsString| VARIABLES.iter().any(|known| name.eq_ignore_ascii_case(known));
         let environment = environment.into_iter().filter(|(name, _)| passed(name)).collect();
         let helpers = Semaphore::new(HELPERS_MAX);
         Self { helper, environment, clock, limit: LIMIT_DEFAULT, helpers }
