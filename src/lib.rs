@@ -8,6 +8,6 @@ pub mod clock;
 pub mod executor;
 pub mod http;
 pub mod model;
-pub mod store;
 pub mod qr;
 pub mod secret;
+pub mod store;
