@@ -9,5 +9,7 @@ pub mod config;
 pub mod executor;
 pub mod http;
 pub mod model;
+pub mod qr;
+pub mod secret;
 pub mod store;
 pub mod task;
