@@ -1,0 +1,263 @@
+//! Starting our own binary again, and children that must not outlive us.
+//!
+//! `pre_exec` is unsafe, so what a child has to do before it becomes somebody else's program is
+//! done by a hidden subcommand of our own: [`exec_command`] builds its command line and
+//! [`exec_main`] is its body.
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::path::Path;
+use std::process::{Child, Command};
+use std::sync::mpsc;
+use std::thread;
+
+use crate::process::{Signal, die_with_parent, new_session, own_group};
+
+/// The hidden subcommand that prepares itself and then becomes another program.
+pub const EXEC_SUBCOMMAND: &str = "__exec";
+
+/// A program to start through a descriptor, so that an upgrade of the file does not change it.
+#[derive(Debug)]
+pub struct Executable {
+    #[cfg(target_os = "linux")]
+    file: std::os::fd::OwnedFd,
+    #[cfg(not(target_os = "linux"))]
+    path: std::path::PathBuf,
+}
+
+impl Executable {
+    /// The running program itself, also after its file was replaced or removed.
+    ///
+    /// # Errors
+    ///
+    /// When the system does not tell.
+    pub fn current() -> io::Result<Self> {
+        #[cfg(target_os = "linux")]
+        return Self::at(Path::new("/proc/self/exe"));
+        #[cfg(not(target_os = "linux"))]
+        Ok(Self {
+            path: std::env::current_exe()?,
+        })
+    }
+
+    /// The program at `path` as it is now.
+    ///
+    /// # Errors
+    ///
+    /// When there is none.
+    pub fn at(path: &Path) -> io::Result<Self> {
+        #[cfg(target_os = "linux")]
+        {
+            use rustix::fs::{Mode, OFlags, open};
+            Ok(Self {
+                file: open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?,
+            })
+        }
+        #[cfg(not(target_os = "linux"))]
+        {
+            std::fs::metadata(path)?;
+            Ok(Self {
+                path: path.to_owned(),
+            })
+        }
+    }
+
+    /// A command that starts it, called `gateway` in its own argument list. `self` must live until
+    /// the command is spawned.
+    #[must_use]
+    pub fn command(&self) -> Command {
+        #[cfg(target_os = "linux")]
+        {
+            use std::os::fd::AsRawFd;
+            use std::os::unix::process::CommandExt;
+            let mut command = Command::new(format!("/proc/self/fd/{}", self.file.as_raw_fd()));
+            command.arg0("gateway");
+            command
+        }
+        #[cfg(not(target_os = "linux"))]
+        Command::new(&self.path)
+    }
+}
+
+/// What `__exec` does to itself before it becomes the program.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct ExecOptions {
+    /// Start a session of its own, so that a terminal's signals do not reach it.
+    pub session: bool,
+    /// Lead a process group of its own; not together with `session`, which does so too.
+    pub group: bool,
+    /// Be killed when the starting thread ends: start it through [`Spawner`].
+    pub die_with_parent: bool,
+}
+
+/// A command that becomes `program` after preparing itself. Add arguments of the program after it.
+#[must_use]
+pub fn exec_command(own: &Executable, options: ExecOptions, program: &OsStr) -> Command {
+    let mut command = own.command();
+    command.arg(EXEC_SUBCOMMAND);
+    if options.session {
+        command.arg("--session");
+    }
+    if options.group {
+        command.arg("--group");
+    }
+    if options.die_with_parent {
+        command.arg(format!("--die-with={}", std::process::id()));
+    }
+    command.arg("--").arg(program);
+    command
+}
+
+/// The body of `__exec`; `args` are those after the subcommand. Returns only on failure.
+pub fn exec_main(args: impl Iterator<Item = OsString>) -> io::Error {
+    match prepare(args) {
+        Ok(command) => replace_with(command),
+        Err(error) => error,
+    }
+}
+
+fn prepare(mut args: impl Iterator<Item = OsString>) -> io::Result<Command> {
+    let usage = || io::Error::new(io::ErrorKind::InvalidInput, "this subcommand is internal");
+    loop {
+        let arg = args.next().ok_or_else(usage)?;
+        match arg.to_str().ok_or_else(usage)? {
+            "--" => break,
+            "--session" => new_session()?,
+            "--group" => own_group()?,
+            option => {
+                let parent = option.strip_prefix("--die-with=").ok_or_else(usage)?;
+                die_with_parent(Signal::Kill, parent.parse().map_err(|_| usage())?)?;
+            }
+        }
+    }
+    let mut command = Command::new(args.next().ok_or_else(usage)?);
+    command.args(args);
+    Ok(command)
+}
+
+#[cfg(unix)]
+fn replace_with(mut command: Command) -> io::Error {
+    std::os::unix::process::CommandExt::exec(&mut command)
+}
+
+#[cfg(not(unix))]
+fn replace_with(_command: Command) -> io::Error {
+    crate::unsupported("becoming another program")
+}
+
+/// Makes a child lead a process group of its own (where there are any), so that `kill 0` in it
+/// does not hit its parent.
+pub fn lead_group(command: &mut Command) {
+    #[cfg(unix)]
+    std::os::unix::process::CommandExt::process_group(command, 0);
+    #[cfg(not(unix))]
+    let _ = command;
+}
+
+/// Lets standard output go nowhere from now on, so that whoever read it sees the end.
+///
+/// # Errors
+///
+/// `Unsupported` on Windows.
+pub fn close_stdout() -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        let null = std::fs::OpenOptions::new().write(true).open("/dev/null")?;
+        rustix::stdio::dup2_stdout(&null)?;
+        Ok(())
+    }
+    #[cfg(not(unix))]
+    Err(crate::unsupported("redirecting standard output"))
+}
+
+type Work = Box<dyn FnOnce() + Send>;
+
+/// A thread that starts children and lives as long as the value (and the last of its work).
+///
+/// The kernel ties "die with the parent" to the *thread* that started the child: a worker thread of
+/// a runtime that goes idle and ends would take its children with it. Keep one for the process.
+#[derive(Clone, Debug)]
+pub struct Spawner {
+    work: mpsc::SyncSender<Work>,
+}
+
+impl Spawner {
+    /// Starts the thread.
+    ///
+    /// # Errors
+    ///
+    /// When the system has no thread to give.
+    pub fn start() -> io::Result<Self> {
+        // Starting a child takes milliseconds; more than a few waiting means something is wrong
+        // elsewhere, and callers may as well wait here.
+        let (work, queue) = mpsc::sync_channel::<Work>(16);
+        thread::Builder::new()
+            .name("spawner".into())
+            .spawn(move || {
+                for work in queue {
+                    work();
+                }
+            })?;
+        Ok(Self { work })
+    }
+
+    /// Starts a child on this thread.
+    ///
+    /// # Errors
+    ///
+    /// When the child cannot be started.
+    pub fn spawn(&self, mut command: Command) -> io::Result<Child> {
+        self.run(move || command.spawn())?
+    }
+
+    /// Runs something on this thread and waits for it, such as spawning through tokio after
+    /// entering a runtime's handle. It must not wait for long: all starts queue behind it.
+    ///
+    /// # Errors
+    ///
+    /// When the thread is gone because earlier work panicked, or this one does.
+    pub fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> io::Result<T> {
+        let (answer, answered) = mpsc::sync_channel(1);
+        let gone = |_| io::Error::new(io::ErrorKind::BrokenPipe, "the spawner thread is gone");
+        self.work
+            .send(Box::new(move || {
+                // The caller waits below, so the answer is always taken.
+                let _ = answer.send(work());
+            }))
+            .map_err(|_| gone(mpsc::RecvError))?;
+        answered.recv().map_err(gone)
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_starts_through_its_descriptor_after_its_file_is_gone() {
+        let folder = tempfile::tempdir().unwrap();
+        let copy = folder.path().join("true");
+        std::fs::copy("/bin/true", &copy).unwrap();
+        let program = Executable::at(&copy).unwrap();
+        std::fs::remove_file(&copy).unwrap();
+        assert!(program.command().status().unwrap().success());
+    }
+
+    #[test]
+    fn the_spawner_starts_children_on_one_thread() {
+        let spawner = Spawner::start().unwrap();
+        let name = || thread::current().name().map(str::to_owned);
+        assert_eq!(spawner.run(name).unwrap().as_deref(), Some("spawner"));
+        let mut child = spawner.spawn(Command::new("/bin/true")).unwrap();
+        assert!(child.wait().unwrap().success());
+    }
+
+    #[test]
+    fn an_unknown_option_of_the_hidden_subcommand_is_refused() {
+        let args = ["--what", "--", "/bin/true"].map(OsString::from);
+        assert!(prepare(args.into_iter()).is_err());
+        assert!(prepare(std::iter::empty()).is_err());
+    }
+}
