@@ -18,7 +18,7 @@ use crate::clock::Clock;
 
 /// Version of the file's layout.
 const SCHEMA: u32 = 1;
-/// Room for some five hundred secrets of the largest size.
+/// Room for some eight hundred secrets of the largest size.
 const FILE_BYTES_MAX: usize = 1024 * 1024;
 /// Start of the name of a file that will take the place of the old one.
 const NEW_PREFIX: &str = ".secrets-";
@@ -275,6 +275,7 @@ mod tests {
 
     use super::*;
     use crate::clock::{ManualClock, SystemClock, Timestamp};
+    use crate::secret::SECRET_BYTES_MAX;
 
     const NAME: SecretName = SecretName::NGROK_AUTHTOKEN;
 
@@ -436,13 +437,13 @@ mod tests {
         fs::write(&file, format!("{{\"schema\": 1, \"secrets\": {{}}}}{filler}")).unwrap();
         assert!(matches!(refusal(&vault).await, FileVaultError::Full { .. }));
 
-        let large = ExposedSecret(secret(&"s".repeat(2048)));
-        let many = (0..508).map(|i| (SecretName::parse(&format!("n{i}")).unwrap(), large.clone()));
+        let large = ExposedSecret(secret(&"s".repeat(SECRET_BYTES_MAX)));
+        let many = (0..810).map(|i| (SecretName::parse(&format!("n{i}")).unwrap(), large.clone()));
         let contents = Contents { schema: SCHEMA, secrets: many.collect() };
         fs::write(&file, serde_json::to_vec(&contents).unwrap()).unwrap();
-        let error = vault.set(&NAME, &secret(&"s".repeat(2048))).await.unwrap_err();
+        let error = vault.set(&NAME, &secret(&"s".repeat(SECRET_BYTES_MAX))).await.unwrap_err();
         assert!(matches!(error, SecretError::File(FileVaultError::Full { .. })), "{error}");
-        assert_eq!(vault.list(&[]).await.unwrap().len(), 508);
+        assert_eq!(vault.list(&[]).await.unwrap().len(), 810);
     }
 
     #[tokio::test(flavor = "multi_thread")]

@@ -10,8 +10,9 @@ use zeroize::Zeroizing;
 use super::SecretDigest;
 use crate::clock::Entropy;
 
-/// Most bytes in a secret: what every platform's keyring holds (Windows: 2,560).
-pub const SECRET_BYTES_MAX: usize = 2048;
+/// Most bytes in a secret: what every platform's keyring holds. Windows has the smallest room, 2,560
+/// bytes of UTF-16.
+pub const SECRET_BYTES_MAX: usize = 1280;
 
 /// Random bytes in a secret of our own making.
 const GENERATED_BYTES: usize = 32;
@@ -115,6 +116,8 @@ impl<'de> Deserialize<'de> for ExposedSecret {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::clock::SeededEntropy;
 
@@ -153,5 +156,15 @@ mod tests {
         assert_eq!(refused(&long), InvalidSecret::TooLong { bytes: SECRET_BYTES_MAX + 1 });
         assert!(!refused("token\n").to_string().contains("token"));
         assert!(Secret::parse("a".repeat(SECRET_BYTES_MAX)).is_ok());
+    }
+
+    proptest! {
+        #[test]
+        fn a_secret_comes_out_of_a_vaults_file_as_it_went_in(text in "\\PC{1,200}") {
+            let exposed = ExposedSecret(secret(&text));
+            let file = serde_json::to_string(&exposed).unwrap();
+            let read: ExposedSecret = serde_json::from_str(&file).unwrap();
+            prop_assert_eq!(read.0.expose(), text);
+        }
     }
 }
