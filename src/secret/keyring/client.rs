@@ -9,7 +9,7 @@ use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::{Child, Command};
-use tokio::sync::Semaphore;
+use tokio::sync::Mutex;
 use zeroize::Zeroizing;
 
 use super::super::{
@@ -20,8 +20,6 @@ use super::helper::LIMIT_DEFAULT;
 use super::wire::{NAMES_MAX, REPLY_BYTES_MAX, Reply, Request};
 use crate::clock::Clock;
 
-/// Helper processes at a time; further calls wait within their own limit.
-const HELPERS_MAX: usize = 4;
 /// By how much the helper gives up before it is killed, so that its own answer arrives.
 const GRACE: Duration = Duration::from_secs(1);
 /// The variables that lead to a keyring, of all platforms. Nothing else is passed on.
@@ -71,7 +69,9 @@ pub struct KeyringVault {
     environment: Vec<(OsString, OsString)>,
     clock: Arc<dyn Clock>,
     limit: Duration,
-    helpers: Semaphore,
+    /// One call at a time, waiting within its own limit: two prompts at once leave GNOME's keyring
+    /// unable to answer anybody, and no owner wants to see two.
+    turn: Mutex<()>,
 }
 
 impl KeyringVault {
@@ -86,8 +86,7 @@ impl KeyringVault {
         let passed =
             |name: &OsString| VARIABLES.iter().any(|known| name.eq_ignore_ascii_case(known));
         let environment = environment.into_iter().filter(|(name, _)| passed(name)).collect();
-        let helpers = Semaphore::new(HELPERS_MAX);
-        Self { helper, environment, clock, limit: LIMIT_DEFAULT, helpers }
+        Self { helper, environment, clock, limit: LIMIT_DEFAULT, turn: Mutex::default() }
     }
 
     /// Waits `limit` instead of 10 s for the keyring, or for somebody to answer its prompt.
@@ -99,7 +98,7 @@ impl KeyringVault {
     /// Asks a fresh helper. It is killed when the limit passes or this future is dropped.
     async fn ask(&self, request: &Request, secret: Option<&Secret>) -> Result<Reply, KeyringError> {
         let answer = async {
-            let _turn = self.helpers.acquire().await.expect("the semaphore is never closed");
+            let _turn = self.turn.lock().await;
             exchange(self.start(request)?, secret).await
         };
         let reply = tokio::select! {
@@ -303,6 +302,20 @@ mod tests {
         assert!(rest.contains(&"HOME=/home/me"), "{rest:?}");
         assert!(!seen.contains("NGROK_AUTHTOKEN"), "{rest:?}");
         assert_eq!(seen.matches("kept").count(), 1);
+    }
+
+    #[tokio::test]
+    async fn calls_at_the_same_time_take_turns() {
+        let folder = tempfile::tempdir().unwrap();
+        let busy = folder.path().join("busy");
+        let vault = scripted(&format!(
+            r#"mkdir {0} && rmdir {0} && echo '{{"reply":"done"}}'"#,
+            busy.display()
+        ));
+        let calls = (0..16).map(|_| vault.status());
+        for answer in futures::future::join_all(calls).await {
+            answer.unwrap();
+        }
     }
 
     #[tokio::test]
