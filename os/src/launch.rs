@@ -34,9 +34,7 @@ impl Executable {
         #[cfg(target_os = "linux")]
         return Self::at(Path::new("/proc/self/exe"));
         #[cfg(not(target_os = "linux"))]
-        Ok(Self {
-            path: std::env::current_exe()?,
-        })
+        Ok(Self { path: std::env::current_exe()? })
     }
 
     /// The program at `path` as it is now.
@@ -48,16 +46,12 @@ impl Executable {
         #[cfg(target_os = "linux")]
         {
             use rustix::fs::{Mode, OFlags, open};
-            Ok(Self {
-                file: open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?,
-            })
+            Ok(Self { file: open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())? })
         }
         #[cfg(not(target_os = "linux"))]
         {
             std::fs::metadata(path)?;
-            Ok(Self {
-                path: path.to_owned(),
-            })
+            Ok(Self { path: path.to_owned() })
         }
     }
 
@@ -190,13 +184,11 @@ impl Spawner {
         // Starting a child takes milliseconds; more than a few waiting means something is wrong
         // elsewhere, and callers may as well wait here.
         let (work, queue) = mpsc::sync_channel::<Work>(16);
-        thread::Builder::new()
-            .name("spawner".into())
-            .spawn(move || {
-                for work in queue {
-                    work();
-                }
-            })?;
+        thread::Builder::new().name("spawner".into()).spawn(move || {
+            for work in queue {
+                work();
+            }
+        })?;
         Ok(Self { work })
     }
 

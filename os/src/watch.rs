@@ -88,12 +88,7 @@ impl AsyncWatch {
         let watch = Watch::folder(folder)?;
         #[cfg(target_os = "linux")]
         {
-            Ok(Self {
-                inotify: watch
-                    .inotify
-                    .map(crate::ready::async_readable)
-                    .transpose()?,
-            })
+            Ok(Self { inotify: watch.inotify.map(crate::ready::async_readable).transpose()? })
         }
         #[cfg(not(target_os = "linux"))]
         {

@@ -3,6 +3,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use gateway_os::folders::PrivateDirError;
+use gateway_os::lock::LockError;
+
 use super::InvalidSecret;
 
 /// Why a secret could not be read, kept or deleted.
@@ -129,31 +132,30 @@ pub enum FileVaultError {
         /// What the system said.
         source: io::Error,
     },
-    /// The mode lets others in.
+    /// The folder is not the owner's alone.
+    #[error(transparent)]
+    Folder(#[from] PrivateDirError),
+    /// The file's mode lets others in.
     #[error("{} is open to other users (mode {mode:04o})", path.display())]
     Exposed {
-        /// The file or folder.
+        /// The file.
         path: PathBuf,
         /// Its permission bits.
         mode: u32,
-        /// The permission bits it should have.
-        wanted: u32,
     },
     /// It belongs to somebody else, who can read it and put anything there.
     #[error("{} belongs to user {owner}, not to you", path.display())]
     Foreign {
-        /// The file or folder.
+        /// The file.
         path: PathBuf,
         /// The numeric id of its owner.
         owner: u32,
     },
     /// Something else has its name: a link, a folder, a device.
-    #[error("{} is not a {wanted}", path.display())]
-    WrongKind {
+    #[error("{} is not a regular file", path.display())]
+    NotAFile {
         /// What stands there.
         path: PathBuf,
-        /// What should stand there.
-        wanted: &'static str,
     },
     /// It is not what we write.
     #[error("{} is damaged at line {line}, column {column}", path.display())]
@@ -182,14 +184,13 @@ pub enum FileVaultError {
         bytes_max: usize,
     },
     /// Another process has been writing all the while.
-    #[error("{} stayed locked by another process", path.display())]
+    #[error("{} cannot be changed: {source}", path.display())]
     Busy {
-        /// The lock file.
+        /// The file.
         path: PathBuf,
+        /// Who holds its lock.
+        source: LockError,
     },
-    /// The system has no file modes that could keep others out.
-    #[error("secrets in a file are not supported on this system")]
-    Unsupported,
 }
 
 impl FileVaultError {
@@ -198,11 +199,16 @@ impl FileVaultError {
     pub fn hint(&self) -> String {
         match self {
             Self::Io { .. } => "check that the state folder exists, is yours and has room".into(),
-            Self::Exposed { path, wanted, .. } => format!(
-                "others may have read it: run `chmod {wanted:o} {}` and renew the secrets in it",
+            Self::Folder(_) => {
+                "give the folder back to yourself alone; if others could read it, renew the secrets \
+                 in it"
+                    .into()
+            }
+            Self::Exposed { path, .. } => format!(
+                "others may have read it: run `chmod 600 {}` and renew the secrets in it",
                 shell_word(path)
             ),
-            Self::Foreign { path, .. } | Self::WrongKind { path, .. } => {
+            Self::Foreign { path, .. } | Self::NotAFile { path } => {
                 format!("find out who put it there, move {} away and try again", path.display())
             }
             Self::Damaged { path, .. } => format!(
@@ -211,13 +217,7 @@ impl FileVaultError {
             ),
             Self::Newer { .. } => "run the newer gateway that wrote it".into(),
             Self::Full { .. } => "remove secrets that are no longer used".into(),
-            Self::Busy { path } => {
-                format!(
-                    "see which process holds it with `fuser {}`, and try again",
-                    shell_word(path)
-                )
-            }
-            Self::Unsupported => "set `secrets.backend = \"keyring\"`".into(),
+            Self::Busy { .. } => "wait until that process has ended, or end it, and try again".into(),
         }
     }
 }
@@ -231,12 +231,14 @@ fn shell_word(path: &Path) -> String {
 
 #[cfg(test)]
 mod tests {
+    use gateway_os::lock::Holder;
+
     use super::*;
 
     #[test]
     fn a_command_in_a_hint_can_be_pasted() {
         let path = PathBuf::from("/home/it's me/secrets.json");
-        let hint = FileVaultError::Exposed { path, mode: 0o644, wanted: 0o600 }.hint();
+        let hint = FileVaultError::Exposed { path, mode: 0o644 }.hint();
         assert!(hint.contains(r"`chmod 600 '/home/it'\''s me/secrets.json'`"), "{hint}");
     }
 
@@ -244,6 +246,10 @@ mod tests {
     fn every_error_reads_like_this() {
         let path = || PathBuf::from("/state/secrets/secrets.json");
         let denied = || io::Error::from(io::ErrorKind::PermissionDenied);
+        let held = || {
+            let command = "gateway secrets set".into();
+            LockError::Held { holder: Some(Holder { pid: 42, command, since_millis: 0 }) }
+        };
         let errors: Vec<SecretError> = vec![
             KeyringError::Absent(Absence::NoSessionBus).into(),
             KeyringError::Absent(Absence::NoDaemon).into(),
@@ -253,14 +259,18 @@ mod tests {
             KeyringError::Failed("Crypto error".into()).into(),
             KeyringError::HelperStart(denied()).into(),
             FileVaultError::Io { action: "open", path: path(), source: denied() }.into(),
-            FileVaultError::Exposed { path: path(), mode: 0o644, wanted: 0o600 }.into(),
+            FileVaultError::Folder(PrivateDirError::TooOpen {
+                path: PathBuf::from("/state/secrets"),
+                mode: 0o755,
+            })
+            .into(),
+            FileVaultError::Exposed { path: path(), mode: 0o644 }.into(),
             FileVaultError::Foreign { path: path(), owner: 1000 }.into(),
-            FileVaultError::WrongKind { path: path(), wanted: "regular file" }.into(),
+            FileVaultError::NotAFile { path: path() }.into(),
             FileVaultError::Damaged { path: path(), line: 3, column: 14 }.into(),
             FileVaultError::Newer { path: path(), schema: 2 }.into(),
             FileVaultError::Full { path: path(), bytes_max: 1_048_576 }.into(),
-            FileVaultError::Busy { path: path() }.into(),
-            FileVaultError::Unsupported.into(),
+            FileVaultError::Busy { path: path(), source: held() }.into(),
             SecretError::Environment {
                 variable: "HERMES_API_KEY",
                 source: InvalidSecret::ControlCharacter,

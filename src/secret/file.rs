@@ -1,13 +1,14 @@
 //! [`FileVault`]: secrets in one file that only its owner reads.
 use std::collections::BTreeMap;
-use std::fs::{File, TryLockError};
-use std::io::{Read as _, Write as _};
+use std::io::{ErrorKind, Read as _};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
+use gateway_os::folders::{PrivateDirError, check_private_dir, private_dir, write_private};
+use gateway_os::lock::{ExclusiveLock, Holder, LockError};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
@@ -20,8 +21,9 @@ use crate::clock::Clock;
 const SCHEMA: u32 = 1;
 /// Room for some eight hundred secrets of the largest size.
 const FILE_BYTES_MAX: usize = 1024 * 1024;
-/// Start of the name of a file that will take the place of the old one.
-const NEW_PREFIX: &str = ".secrets-";
+/// The file's name, and how `write_private` begins the names of files that will take its place.
+const FILE_NAME: &str = "secrets.json";
+const NEW_PREFIX: &str = ".secrets.json.";
 /// How often a writer looks whether the one before it has finished.
 const LOCK_RETRY: Duration = Duration::from_millis(10);
 /// Looks before a writer gives up: five seconds' worth, while one write takes milliseconds.
@@ -64,7 +66,7 @@ impl FileVault {
     /// The vault in `folder`, which is made when the first secret is set.
     #[must_use]
     pub fn new(folder: PathBuf, clock: Arc<dyn Clock>) -> Self {
-        let (file, lock) = (folder.join("secrets.json"), folder.join("secrets.lock"));
+        let (file, lock) = (folder.join(FILE_NAME), folder.join("secrets.lock"));
         Self { place: Arc::new(Place { folder, file, lock }), clock }
     }
 
@@ -87,26 +89,33 @@ impl FileVault {
         .await
     }
 
-    async fn lock(&self) -> Result<File, FileVaultError> {
-        let mut lock = self
-            .blocking(|place| {
-                private::ensure_folder(&place.folder)?;
-                private::open_lock(&place.lock)
-            })
-            .await?;
-        for _ in 0..LOCK_TRIES {
-            let attempt = self.blocking(move |_| Ok((lock.try_lock(), lock))).await?;
-            lock = attempt.1;
-            match attempt.0 {
-                Ok(()) => return Ok(lock),
-                Err(TryLockError::WouldBlock) => self.clock.sleep(LOCK_RETRY).await,
-                Err(TryLockError::Error(source)) => {
+    async fn lock(&self) -> Result<ExclusiveLock, FileVaultError> {
+        self.blocking(|place| Ok(private_dir(&place.folder)?)).await?;
+        let mut tries_left = LOCK_TRIES;
+        loop {
+            let holder = Holder {
+                pid: std::process::id(),
+                command: "gateway, changing secrets".into(),
+                since_millis: self.clock.now().as_millis(),
+            };
+            let taken = self
+                .blocking(move |place| Ok(ExclusiveLock::acquire(&place.lock, &holder)))
+                .await?;
+            match taken {
+                Ok(lock) => return Ok(lock),
+                Err(LockError::Held { .. }) if tries_left > 0 => {
+                    tries_left -= 1;
+                    self.clock.sleep(LOCK_RETRY).await;
+                }
+                Err(source @ LockError::Held { .. }) => {
+                    return Err(FileVaultError::Busy { path: self.place.file.clone(), source });
+                }
+                Err(LockError::Io(source)) => {
                     let path = self.place.lock.clone();
                     return Err(FileVaultError::Io { action: "lock", path, source });
                 }
             }
         }
-        Err(FileVaultError::Busy { path: self.place.lock.clone() })
     }
 
     async fn read(&self) -> Result<BTreeMap<SecretName, ExposedSecret>, FileVaultError> {
@@ -127,9 +136,14 @@ impl FileVault {
 
 impl Place {
     fn read(&self) -> Result<Contents, FileVaultError> {
-        let Some(file) = private::open(&self.folder, &self.file)? else {
-            return Ok(Contents { schema: SCHEMA, secrets: BTreeMap::new() });
-        };
+        let empty = Contents { schema: SCHEMA, secrets: BTreeMap::new() };
+        match check_private_dir(&self.folder) {
+            Err(PrivateDirError::Io { source, .. }) if source.kind() == ErrorKind::NotFound => {
+                return Ok(empty);
+            }
+            checked => checked?,
+        }
+        let Some(file) = private::open(&self.file)? else { return Ok(empty) };
         // Reserved at once: a growing buffer would leave unwiped copies behind.
         let mut text = Zeroizing::new(Vec::with_capacity(FILE_BYTES_MAX + 1));
         let mut bounded = file.take(FILE_BYTES_MAX as u64 + 1);
@@ -153,15 +167,9 @@ impl Place {
         }
         let put = || {
             self.remove_leftovers()?;
-            // tempfile makes its files for the owner only (0600 on Unix).
-            let mut new = tempfile::Builder::new().prefix(NEW_PREFIX).tempfile_in(&self.folder)?;
-            new.write_all(&text)?;
-            new.as_file().sync_all()?;
-            new.persist(&self.file)?;
-            Ok(())
+            write_private(&self.file, &text)
         };
-        put().map_err(|source| self.io_error("write", source))?;
-        private::sync_folder(&self.folder)
+        put().map_err(|source| self.io_error("write", source))
     }
 
     /// Removes what a writer that was killed has left; the lock says that no other is at work.
@@ -177,13 +185,14 @@ impl Place {
 
     /// Writes and removes a file, to find out about a full disk or a read-only folder.
     fn try_out(&self) -> Result<(), FileVaultError> {
-        private::ensure_folder(&self.folder)?;
-        let try_out = || {
-            let mut file = tempfile::Builder::new().prefix(".probe-").tempfile_in(&self.folder)?;
-            file.write_all(b"{}")?;
-            file.close()
-        };
-        try_out().map_err(|source| self.io_error("write beside", source))
+        private_dir(&self.folder)?;
+        let probe = self.folder.join(format!(".probe.{}", std::process::id()));
+        let written = write_private(&probe, b"{}").and_then(|()| std::fs::remove_file(&probe));
+        match written {
+            // Another call of this process has removed it already.
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+            other => other.map_err(|source| self.io_error("write beside", source)),
+        }
     }
 
     fn io_error(&self, action: &'static str, source: std::io::Error) -> FileVaultError {
@@ -267,7 +276,7 @@ impl Vault for FileVault {
 
 #[cfg(test)]
 mod tests {
-    use std::fs::{self, Permissions};
+    use std::fs::{self, File, Permissions};
     use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
     use std::path::Path;
 
@@ -347,7 +356,7 @@ mod tests {
     async fn what_a_killed_writer_left_is_gone_after_the_next_write() {
         let state = tempfile::tempdir().unwrap();
         let (vault, file) = filled(&state).await;
-        let left = file.with_file_name(".secrets-killed");
+        let left = file.with_file_name(".secrets.json.1-0");
         fs::write(&left, "hunter2").unwrap();
         vault.set(&NAME, &secret("new")).await.unwrap();
         assert!(!left.exists());
@@ -384,8 +393,7 @@ mod tests {
         let folder = state.path().join("secrets");
         fs::set_permissions(&folder, Permissions::from_mode(0o755)).unwrap();
         let error = refusal(&vault).await;
-        assert!(matches!(&error, FileVaultError::Exposed { mode: 0o755, .. }), "{error}");
-        assert!(error.hint().contains("chmod 700"), "{}", error.hint());
+        assert!(error.to_string().contains("is open to others (mode 755)"), "{error}");
     }
 
     #[tokio::test]
@@ -395,10 +403,10 @@ mod tests {
         let elsewhere = state.path().join("elsewhere.json");
         fs::rename(&file, &elsewhere).unwrap();
         symlink(&elsewhere, &file).unwrap();
-        assert!(matches!(refusal(&vault).await, FileVaultError::WrongKind { .. }));
+        assert!(matches!(refusal(&vault).await, FileVaultError::NotAFile { .. }));
         fs::remove_file(&file).unwrap();
         fs::create_dir(&file).unwrap();
-        assert!(matches!(refusal(&vault).await, FileVaultError::WrongKind { .. }));
+        assert!(matches!(refusal(&vault).await, FileVaultError::NotAFile { .. }));
     }
 
     #[tokio::test]

@@ -36,9 +36,7 @@ impl AsyncListener {
     pub fn bind(path: &Path) -> io::Result<Self> {
         let listener = Listener::bind(path)?;
         #[cfg(unix)]
-        return Ok(Self {
-            inner: tokio::net::UnixListener::from_std(listener.into_std())?,
-        });
+        return Ok(Self { inner: tokio::net::UnixListener::from_std(listener.into_std())? });
         #[cfg(not(unix))]
         {
             drop(listener);
@@ -77,9 +75,7 @@ impl AsyncStream {
     pub fn connect(path: &Path) -> io::Result<Self> {
         let stream = Stream::connect(path)?;
         #[cfg(unix)]
-        return Ok(Self {
-            inner: tokio::net::UnixStream::from_std(stream.into_std())?,
-        });
+        return Ok(Self { inner: tokio::net::UnixStream::from_std(stream.into_std())? });
         #[cfg(not(unix))]
         {
             drop(stream);

@@ -330,17 +330,11 @@ mod tests {
         let path = folder.join("s");
         drop(Listener::bind(&path).unwrap());
         let live = Listener::bind(&path).unwrap();
-        assert_eq!(
-            Listener::bind(&path).unwrap_err().kind(),
-            io::ErrorKind::AddrInUse
-        );
+        assert_eq!(Listener::bind(&path).unwrap_err().kind(), io::ErrorKind::AddrInUse);
         drop(live);
         fs::remove_file(&path).unwrap();
         fs::write(&path, "not a socket").unwrap();
-        assert_eq!(
-            Listener::bind(&path).unwrap_err().kind(),
-            io::ErrorKind::AddrInUse
-        );
+        assert_eq!(Listener::bind(&path).unwrap_err().kind(), io::ErrorKind::AddrInUse);
         assert_eq!(fs::read(&path).unwrap(), b"not a socket");
     }
 
