@@ -15,6 +15,15 @@ use crate::process::{Signal, die_with_parent, new_session, own_group};
 /// The hidden subcommand that prepares itself and then becomes another program.
 pub const EXEC_SUBCOMMAND: &str = "__exec";
 
+/// A path that starts the running build of this program, on Linux also after its file was replaced.
+#[must_use]
+pub fn own_program() -> std::path::PathBuf {
+    if cfg!(target_os = "linux") {
+        return "/proc/self/exe".into();
+    }
+    std::env::current_exe().unwrap_or_else(|_| "gateway".into())
+}
+
 /// A program to start through a descriptor, so that an upgrade of the file does not change it.
 #[derive(Debug)]
 pub struct Executable {

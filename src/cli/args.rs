@@ -1,0 +1,328 @@
+//! The command line. The names are fixed (DESIGN §4.1); a command is here when it works.
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Hand work from Claude on your phone to the agents on your own machine.
+#[derive(Debug, Parser)]
+#[command(name = "gateway", version, max_term_width = 100, arg_required_else_help = true)]
+pub struct Cli {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Flags of every command.
+#[derive(Args, Clone, Debug)]
+pub struct Global {
+    /// Read this configuration file instead of the usual one
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Print data as JSON (`"schema": 1`)
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// How to log to stderr
+    #[arg(long, global = true, value_enum, default_value_t = LogFormatArg::Auto, value_name = "FORMAT")]
+    pub log_format: LogFormatArg,
+    /// Say only what is necessary; log only errors
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
+    /// Log more: -v debug, -vv trace
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+}
+
+/// How to log.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, ValueEnum)]
+pub enum LogFormatArg {
+    /// Lines for people on a terminal, JSON elsewhere
+    #[default]
+    Auto,
+    /// Lines for people
+    Pretty,
+    /// One JSON object per line
+    Json,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the gateway: open the tunnel, serve MCP, print the QR code
+    Serve(ServeArgs),
+    /// Make client credentials for Claude and print them once
+    MintClient(MintClientArgs),
+    /// Check the set-up and name the cure of what is wrong
+    Doctor(DoctorArgs),
+    /// Pair a phone or browser: print a fresh link, QR code and consent code
+    Pair(PairArgs),
+    /// Show what the running gateway does
+    Status(StatusArgs),
+    /// Look at tasks, and answer what their agents ask
+    #[command(subcommand)]
+    Tasks(TasksCommand),
+    /// The folders that tasks may work in
+    #[command(subcommand)]
+    Projects(ProjectsCommand),
+    /// The clients that may sign in
+    #[command(subcommand)]
+    Clients(ClientsCommand),
+    /// The configuration
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Secrets in the keyring (or the secrets file)
+    #[command(subcommand)]
+    Secrets(SecretsCommand),
+    /// Run the gateway as a service of your login session
+    #[command(subcommand)]
+    Service(ServiceCommand),
+    /// Print a completion script
+    Completions {
+        /// The shell
+        #[arg(value_enum)]
+        shell: clap_complete::Shell,
+    },
+    /// Write the manual pages into a folder
+    Man {
+        /// The folder; made when missing
+        dir: PathBuf,
+    },
+}
+
+/// Arguments of `serve`.
+#[derive(Args, Clone, Debug)]
+pub struct ServeArgs {
+    /// The tunnel: auto, none, ngrok or cloudflare-quick
+    #[arg(long, value_name = "PROVIDER")]
+    pub tunnel: Option<String>,
+    /// Listen here; port 0 picks a free one
+    #[arg(long, value_name = "ADDR")]
+    pub listen: Option<String>,
+    /// The public https URL of an own reverse proxy
+    #[arg(long, value_name = "URL")]
+    pub public_url: Option<String>,
+    /// Let tasks work in this folder; may be repeated
+    #[arg(long = "project", value_name = "PATH")]
+    pub projects: Vec<PathBuf>,
+    /// Do not open the pairing page in a browser
+    #[arg(long)]
+    pub no_open: bool,
+    /// Write the QR code of the pairing link to this file (.png or .svg), for you alone
+    #[arg(long, value_name = "FILE")]
+    pub qr_file: Option<PathBuf>,
+}
+
+/// Arguments of `mint-client`.
+#[derive(Args, Clone, Debug)]
+pub struct MintClientArgs {
+    /// A name to tell it by
+    #[arg(long, default_value = "claude")]
+    pub name: String,
+    /// Allow this scope (observe, files, run); may be repeated; all of them otherwise
+    #[arg(long = "scope", value_name = "SCOPE")]
+    pub scopes: Vec<String>,
+    /// Allow only this project; may be repeated
+    #[arg(long = "project", value_name = "PROJECT")]
+    pub projects: Vec<String>,
+    /// Make a client without a secret
+    #[arg(long, conflicts_with = "rotate")]
+    pub public: bool,
+    /// Give the client of this name a new secret; the old one stays valid for an hour
+    #[arg(long)]
+    pub rotate: bool,
+}
+
+/// Arguments of `doctor`.
+#[derive(Args, Clone, Debug)]
+pub struct DoctorArgs {
+    /// Count warnings as failures
+    #[arg(long)]
+    pub strict: bool,
+    /// Run only this check; may be repeated
+    #[arg(long = "only", value_name = "ID")]
+    pub only: Vec<String>,
+    /// Also sign in and run a task with a built-in stand-in agent
+    #[arg(long)]
+    pub deep: bool,
+}
+
+/// Arguments of `pair`.
+#[derive(Args, Clone, Debug)]
+pub struct PairArgs {
+    /// Write the QR code to this file (.png or .svg), for you alone
+    #[arg(long, value_name = "FILE")]
+    pub qr_file: Option<PathBuf>,
+}
+
+/// Arguments of `status`.
+#[derive(Args, Clone, Debug)]
+pub struct StatusArgs {
+    /// Go on and print what changes
+    #[arg(long)]
+    pub follow: bool,
+}
+
+/// `gateway tasks …`
+#[derive(Debug, Subcommand)]
+pub enum TasksCommand {
+    /// List tasks, newest first
+    List {
+        /// Only tasks in this state; may be repeated
+        #[arg(long = "state", value_name = "STATE")]
+        states: Vec<String>,
+        /// Only tasks of this project
+        #[arg(long)]
+        project: Option<String>,
+        /// How many
+        #[arg(long, short = 'n', default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=1000))]
+        limit: u16,
+    },
+    /// Show a task and what it asks
+    Show(TaskArg),
+    /// Follow what a task's agent does
+    Tail(TaskArg),
+    /// Print a task's answer
+    Result(TaskArg),
+    /// Print a task's changes as a diff
+    Diff {
+        #[command(flatten)]
+        task: TaskArg,
+        /// Only this file or folder
+        #[arg(long)]
+        path: Option<String>,
+        /// Only the number of changed lines per file
+        #[arg(long)]
+        stat: bool,
+    },
+    /// Allow what a task's agent asks
+    Approve(RequestArg),
+    /// Refuse what a task's agent asks
+    Deny {
+        #[command(flatten)]
+        request: RequestArg,
+        /// What the agent is told
+        #[arg(long, short, default_value = "the owner said no; continue without it or stop")]
+        message: String,
+    },
+    /// Cancel a task and every process it started
+    Cancel {
+        /// The task's id, its beginning, or `all`
+        task: String,
+    },
+}
+
+/// Names a task.
+#[derive(Args, Clone, Debug)]
+pub struct TaskArg {
+    /// The task's id, or enough of its beginning
+    pub task: String,
+}
+
+/// Names a request of a task.
+#[derive(Args, Clone, Debug)]
+pub struct RequestArg {
+    /// The task's id, or enough of its beginning
+    pub task: String,
+    /// The request's id, when the task asks more than one thing
+    #[arg(long)]
+    pub request: Option<String>,
+}
+
+/// `gateway projects …`
+#[derive(Debug, Subcommand)]
+pub enum ProjectsCommand {
+    /// List the projects
+    List,
+    /// Add a folder to the configuration file
+    Add {
+        /// The folder
+        path: PathBuf,
+        /// Its name; the folder's otherwise
+        #[arg(long)]
+        name: Option<String>,
+        /// A sentence for the chat
+        #[arg(long, default_value = "")]
+        description: String,
+        /// Make it the project of tasks that name none
+        #[arg(long)]
+        default: bool,
+    },
+    /// Remove a project from the configuration file; its folder stays
+    Remove {
+        /// Its name
+        name: String,
+    },
+}
+
+/// `gateway clients …`
+#[derive(Debug, Subcommand)]
+pub enum ClientsCommand {
+    /// List the clients
+    List,
+    /// Remove a client; its tokens are refused from now on
+    Revoke {
+        /// Its id or name
+        client: String,
+    },
+    /// Let a client work until a moment, then no more
+    Expire {
+        /// Its id or name
+        client: String,
+        /// A duration from now such as `30d`, or a moment such as `2027-01-31T00:00:00Z`
+        #[arg(long = "in", value_name = "WHEN")]
+        when: String,
+    },
+}
+
+/// `gateway config …`
+#[derive(Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Print where configuration, state and sockets are
+    Path,
+    /// Print every setting and where it comes from
+    Show,
+    /// Check the configuration
+    Check,
+    /// Print the JSON schema of the configuration
+    Schema,
+}
+
+/// `gateway secrets …`
+#[derive(Debug, Subcommand)]
+pub enum SecretsCommand {
+    /// Store a secret, read from stdin or typed without echo
+    Set {
+        /// Its name, such as `ngrok-authtoken`
+        name: String,
+    },
+    /// List names of secrets, never their values
+    List,
+    /// Remove a secret
+    Remove {
+        /// Its name
+        name: String,
+    },
+}
+
+/// `gateway service …`
+#[derive(Debug, Subcommand)]
+pub enum ServiceCommand {
+    /// Install and start the service
+    Install {
+        /// Print the service file and do nothing
+        #[arg(long)]
+        print: bool,
+    },
+    /// Stop and remove the service; data stays
+    Uninstall {
+        /// Print what would be done and do nothing
+        #[arg(long)]
+        print: bool,
+    },
+    /// Tell whether the service is installed and runs
+    Status {
+        /// Print the command that asks and do nothing
+        #[arg(long)]
+        print: bool,
+    },
+}

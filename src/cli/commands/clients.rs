@@ -1,0 +1,74 @@
+//! `gateway clients list|revoke|expire`.
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::cli::args::ClientsCommand;
+use crate::cli::context::Context;
+use crate::cli::error::{CliError, Exit};
+use crate::cli::reach;
+use crate::clock::{Clock, SystemClock};
+use crate::config::Span;
+use crate::gateway::admin::Call;
+
+/// Runs the command.
+pub(in crate::cli) async fn run(
+    context: &Context,
+    command: ClientsCommand,
+) -> Result<(), CliError> {
+    match command {
+        ClientsCommand::List => {
+            let data = reach::call(context, Call::ListClients).await?;
+            context.print(&data, || table(&data))
+        }
+        ClientsCommand::Revoke { client } => {
+            let data = reach::call(context, Call::RevokeClient { client }).await?;
+            context.print(&data, || {
+                format!("revoked {}; its tokens are refused from now on", text(&data, "client_id"))
+            })
+        }
+        ClientsCommand::Expire { client, when } => {
+            let at = moment(&when)?;
+            let data = reach::call(context, Call::ExpireClient { client, at }).await?;
+            context.print(&data, || {
+                format!("{} ends at {}", text(&data, "client_id"), text(&data, "expires_at"))
+            })
+        }
+    }
+}
+
+/// A duration from now, or a moment; in milliseconds since the Unix epoch.
+fn moment(when: &str) -> Result<i64, CliError> {
+    if let Ok(span) = when.parse::<Span>() {
+        return Ok(SystemClock.now().after(Duration::from(span)).as_millis());
+    }
+    let moment: Result<jiff::Timestamp, _> = when.parse();
+    moment.map(jiff::Timestamp::as_millisecond).map_err(|_| {
+        CliError::new(Exit::Usage, format!("`{when}` is neither a duration nor a moment"))
+            .hint("write `30d`, `12h` or `2027-01-31T00:00:00Z`")
+    })
+}
+
+fn table(data: &Value) -> String {
+    let clients = data["clients"].as_array().map(Vec::as_slice).unwrap_or_default();
+    if clients.is_empty() {
+        return "no clients yet; make one with `gateway mint-client`".to_owned();
+    }
+    let line = |client: &Value| {
+        let scopes: Vec<&str> =
+            client["scopes"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        format!(
+            "{:<16} {:<30} {:<8} {:<24} last used {}\n",
+            text(client, "name"),
+            text(client, "client_id"),
+            text(client, "state"),
+            scopes.join(" "),
+            client["last_used_at"].as_str().unwrap_or("never"),
+        )
+    };
+    clients.iter().map(line).collect()
+}
+
+fn text<'a>(data: &'a Value, key: &str) -> &'a str {
+    data[key].as_str().unwrap_or("-")
+}

@@ -1,0 +1,134 @@
+//! `gateway projects list|add|remove`: the `[projects]` of the configuration file.
+use std::path::{Path, PathBuf};
+
+use gateway_os::folders;
+use serde_json::json;
+
+use crate::cli::args::ProjectsCommand;
+use crate::cli::context::Context;
+use crate::cli::error::{CliError, Exit};
+use crate::cli::reach;
+use crate::config::{self, Config, EditError, ProjectName, ProjectSection};
+use crate::gateway::admin::Call;
+
+/// Runs the command.
+pub(in crate::cli) async fn run(
+    context: &Context,
+    command: ProjectsCommand,
+) -> Result<(), CliError> {
+    match command {
+        ProjectsCommand::List => list(context),
+        ProjectsCommand::Add { path, name, description, default } => {
+            add(context, &path, name, description, default).await
+        }
+        ProjectsCommand::Remove { name } => remove(context, &name).await,
+    }
+}
+
+fn list(context: &Context) -> Result<(), CliError> {
+    let config = context.config()?.config;
+    let default = config.default_project().map(|(name, _)| name.clone());
+    let projects: Vec<_> = config
+        .projects
+        .iter()
+        .map(|(name, project)| {
+            json!({
+                "name": name.as_str(),
+                "path": project.path,
+                "description": project.description,
+                "default": default.as_ref() == Some(name),
+                "executor": project.executor,
+                "exists": project.path.is_dir(),
+            })
+        })
+        .collect();
+    let data = json!({ "schema": 1, "projects": projects });
+    context.print(&data, || {
+        if config.projects.is_empty() {
+            return "no projects yet; add one with `gateway projects add PATH`".to_owned();
+        }
+        let lines = config.projects.iter().map(|(name, project)| {
+            let mark = if default.as_ref() == Some(name) { "*" } else { " " };
+            let gone = if project.path.is_dir() { "" } else { "  (no such folder)" };
+            format!("{mark} {:<20} {}{gone}\n", name.as_str(), project.path.display())
+        });
+        lines.collect()
+    })
+}
+
+async fn add(
+    context: &Context,
+    path: &Path,
+    name: Option<String>,
+    description: String,
+    default: bool,
+) -> Result<(), CliError> {
+    reach::refuse_agents()?;
+    let folder = folder(path)?;
+    let name = match name {
+        Some(name) => name.parse::<ProjectName>().map_err(|error| {
+            CliError::new(Exit::Usage, error).hint("use letters, digits, `-` and `_`")
+        })?,
+        None => ProjectName::for_folder(&folder),
+    };
+    let mut section = ProjectSection::new(folder.clone());
+    section.description = description;
+    section.default = default;
+    let text = context.config_text()?.unwrap_or_default();
+    let changed = config::add_project(&text, &name, &section).map_err(edit_error)?;
+    write(context, &changed)?;
+    tell_running(context).await?;
+    let data = json!({ "schema": 1, "name": name.as_str(), "path": folder });
+    context.print(&data, || format!("added project {} ({})", name.as_str(), folder.display()))
+}
+
+async fn remove(context: &Context, name: &str) -> Result<(), CliError> {
+    reach::refuse_agents()?;
+    let name = name.parse::<ProjectName>().map_err(|error| {
+        CliError::new(Exit::Usage, error).hint("`gateway projects list` names the projects")
+    })?;
+    let text = context.config_text()?.unwrap_or_default();
+    let changed = config::remove_project(&text, &name).map_err(edit_error)?;
+    write(context, &changed)?;
+    tell_running(context).await?;
+    let data = json!({ "schema": 1, "removed": name.as_str() });
+    context.print(&data, || format!("removed project {}; its folder stays", name.as_str()))
+}
+
+fn folder(path: &Path) -> Result<PathBuf, CliError> {
+    let folder = path.canonicalize().map_err(|error| {
+        CliError::failed(format!("{}: {error}", path.display())).hint("name a folder that exists")
+    })?;
+    if !folder.is_dir() {
+        let message = format!("{} is not a folder", folder.display());
+        return Err(CliError::failed(message).hint("name the project's folder, not a file in it"));
+    }
+    Ok(folder)
+}
+
+/// Checks the whole new text before it takes the file's place.
+fn write(context: &Context, text: &str) -> Result<(), CliError> {
+    let file = &context.folders.config_file;
+    Config::load(Some(file), Some(text), &context.env, &context.no_overrides())?;
+    let cannot = |error: &dyn std::fmt::Display| {
+        CliError::new(Exit::Permission, format!("cannot write {}: {error}", file.display()))
+            .hint("check owner and permissions of the folder")
+    };
+    if let Some(folder) = file.parent()
+        && !folder.exists()
+    {
+        folders::private_dir(folder).map_err(|error| cannot(&error))?;
+    }
+    folders::write_private(file, text.as_bytes())
+        .map_err(|error| cannot(&error))
+}
+
+/// A running gateway takes the new projects over at once.
+async fn tell_running(context: &Context) -> Result<(), CliError> {
+    reach::call_running(context, &Call::Reload).await.map(|_| ())
+}
+
+fn edit_error(error: EditError) -> CliError {
+    let hint = error.hint();
+    CliError::new(Exit::Config, error).hint(hint)
+}

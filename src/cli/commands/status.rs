@@ -1,0 +1,72 @@
+//! `gateway status [--follow]`.
+use serde_json::Value;
+
+use crate::cli::args::StatusArgs;
+use crate::cli::context::{Context, print_text};
+use crate::cli::error::{CliError, Exit};
+use crate::cli::reach;
+use crate::cli::render;
+use crate::gateway::EventPage;
+use crate::gateway::admin::Call;
+
+/// Runs the command.
+pub(in crate::cli) async fn run(context: &Context, args: StatusArgs) -> Result<(), CliError> {
+    let status = ask(context, &Call::Status).await?;
+    context.print(&status, || lines(&status))?;
+    if args.follow { follow(context, status).await } else { Ok(()) }
+}
+
+async fn ask(context: &Context, call: &Call) -> Result<Value, CliError> {
+    reach::call_running(context, call).await?.ok_or_else(|| {
+        CliError::new(Exit::Unavailable, "the gateway is not running")
+            .hint("start it with `gateway serve`")
+    })
+}
+
+async fn follow(context: &Context, mut status: Value) -> Result<(), CliError> {
+    let mut after = None;
+    loop {
+        let call = Call::Events { task: None, after, wait_secs: 5 };
+        let page: EventPage = render::typed(ask(context, &call).await?)?;
+        for event in &page.events {
+            if context.global.json {
+                print_text(&format!("{}\n", serde_json::json!(event)))?;
+            } else {
+                print_text(&render::event_line(event, true, context.colors()))?;
+            }
+        }
+        after = Some(page.cursor);
+        let now = ask(context, &Call::Status).await?;
+        if changed(&status, &now) {
+            context.print(&now, || lines(&now))?;
+        }
+        status = now;
+    }
+}
+
+/// Whether anything but the clock moved.
+fn changed(before: &Value, now: &Value) -> bool {
+    ["state", "public_url", "tunnel", "problems"].iter().any(|key| before[key] != now[key])
+}
+
+fn lines(status: &Value) -> String {
+    let text = |value: &Value| value.as_str().unwrap_or("-").to_owned();
+    let mut out = format!("state    {}\n", text(&status["state"]));
+    out += &format!("local    {}\n", text(&status["local_url"]));
+    out += &format!("public   {}\n", text(&status["public_url"]));
+    let tunnel = &status["tunnel"];
+    out += &format!("tunnel   {}, {}", text(&tunnel["provider"]), text(&tunnel["state"]));
+    match tunnel["detail"].as_str() {
+        Some(detail) => out += &format!(": {detail}\n"),
+        None => out += "\n",
+    }
+    let tasks = status["tasks"].as_object().map(|counts| {
+        counts.iter().map(|(state, count)| format!("{count} {state}")).collect::<Vec<_>>()
+    });
+    let tasks = tasks.filter(|tasks| !tasks.is_empty());
+    out += &format!("tasks    {}\n", tasks.map_or("none".to_owned(), |tasks| tasks.join(", ")));
+    for problem in status["problems"].as_array().into_iter().flatten() {
+        out += &format!("problem  {}\n", text(problem));
+    }
+    out
+}

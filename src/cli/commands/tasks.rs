@@ -1,0 +1,148 @@
+//! `gateway tasks …`.
+use serde_json::{Value, json};
+
+use crate::cli::args::{RequestArg, TaskArg, TasksCommand};
+use crate::cli::context::{Context, print_text};
+use crate::cli::error::CliError;
+use crate::cli::reach;
+use crate::cli::render;
+use crate::gateway::admin::Call;
+use crate::gateway::{EventPage, TaskDetail, TaskView};
+
+/// Runs the command.
+pub(in crate::cli) async fn run(context: &Context, command: TasksCommand) -> Result<(), CliError> {
+    match command {
+        TasksCommand::List { states, project, limit } => {
+            let limit = usize::from(limit);
+            list(context, Call::ListTasks { states, project, limit }).await
+        }
+        TasksCommand::Show(TaskArg { task }) => {
+            let data = reach::call(context, Call::ShowTask { task }).await?;
+            let detail: TaskDetail = render::typed(data.clone())?;
+            context.print(&data, || render::task_detail(&detail, context.colors()))
+        }
+        TasksCommand::Tail(TaskArg { task }) => tail(context, task).await,
+        TasksCommand::Result(TaskArg { task }) => result(context, task).await,
+        TasksCommand::Diff { task: TaskArg { task }, path, stat } => {
+            let call = Call::Diff { task, path, stat_only: stat };
+            let data = reach::call(context, call).await?;
+            context.print(&data, || diff(&data, context.colors()))
+        }
+        TasksCommand::Approve(RequestArg { task, request }) => {
+            answer(context, task, request, None).await
+        }
+        TasksCommand::Deny { request: RequestArg { task, request }, message } => {
+            answer(context, task, request, Some(message)).await
+        }
+        TasksCommand::Cancel { task } => {
+            reach::refuse_agents()?;
+            let data = reach::call(context, Call::Cancel { task }).await?;
+            context.print(&data, || {
+                let ids = data["cancelled"].as_array().map(Vec::as_slice).unwrap_or_default();
+                match ids {
+                    [] => "nothing was running or waiting".to_owned(),
+                    ids => ids
+                        .iter()
+                        .map(|id| format!("cancelling {}\n", id.as_str().unwrap_or_default()))
+                        .collect(),
+                }
+            })
+        }
+    }
+}
+
+async fn list(context: &Context, call: Call) -> Result<(), CliError> {
+    let data = reach::call(context, call).await?;
+    let tasks: Vec<TaskView> = render::typed(data["tasks"].clone())?;
+    context.print(&data, || {
+        if tasks.is_empty() {
+            return "no tasks".to_owned();
+        }
+        let mut out: String =
+            tasks.iter().map(|task| render::task_line(task, context.colors())).collect();
+        if data["more"] == true {
+            out += "there are more: raise --limit\n";
+        }
+        out
+    })
+}
+
+/// Prints events until the task is over. As JSON it is a line per event.
+async fn tail(context: &Context, task: String) -> Result<(), CliError> {
+    let mut after = Some(0);
+    loop {
+        let call = Call::Events { task: Some(task.clone()), after, wait_secs: 30 };
+        let page: EventPage = render::typed(reach::call(context, call).await?)?;
+        for event in &page.events {
+            let line = if context.global.json {
+                format!("{}\n", json!(event))
+            } else {
+                render::event_line(event, false, context.colors())
+            };
+            print_text(&line)?;
+        }
+        let over = ["completed", "failed", "cancelled", "interrupted"];
+        if page.events.is_empty() && page.state.is_some_and(|state| over.contains(&&*state)) {
+            return Ok(());
+        }
+        after = Some(page.cursor);
+    }
+}
+
+async fn result(context: &Context, task: String) -> Result<(), CliError> {
+    let data = reach::call(context, Call::ShowTask { task }).await?;
+    let detail: TaskDetail = render::typed(data.clone())?;
+    let task = &detail.task;
+    let Some(answer) = &task.answer else {
+        let why = task.reason.as_deref().unwrap_or("it has given no answer");
+        return Err(CliError::failed(format!("task {} is {}: {why}", task.id, task.state))
+            .hint(format!("see `gateway tasks show {}`", task.id)));
+    };
+    let data = json!({
+        "schema": 1,
+        "task_id": task.id,
+        "state": task.state,
+        "answer": answer,
+        "changed": task.changed,
+        "diff_stat": task.diff_stat,
+        "cost": task.cost,
+        "turns": task.turns,
+    });
+    context.print(&data, || render::clean(answer))
+}
+
+async fn answer(
+    context: &Context,
+    task: String,
+    request: Option<String>,
+    deny: Option<String>,
+) -> Result<(), CliError> {
+    reach::refuse_agents()?;
+    let data = reach::call(context, Call::Answer { task, request, deny }).await?;
+    context.print(&data, || {
+        let request = &data["request"];
+        let text = |key: &str| render::clean(request[key].as_str().unwrap_or_default());
+        format!("{}: {}", text("state"), text("preview"))
+    })
+}
+
+fn diff(data: &Value, colors: bool) -> String {
+    let text = render::clean(data["text"].as_str().unwrap_or_default());
+    if text.is_empty() {
+        return "no changes".to_owned();
+    }
+    if !colors {
+        return text;
+    }
+    let paint = |line: &str| {
+        let code = match line.as_bytes() {
+            [b'+', ..] => "32",
+            [b'-', ..] => "31",
+            [b'@', ..] => "36",
+            _ if line.starts_with("diff ") => "1",
+            _ => return format!("{line}\n"),
+        };
+        format!("\x1b[{code}m{line}\x1b[0m\n")
+    };
+    text.lines().map(paint).collect()
+}

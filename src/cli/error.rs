@@ -1,0 +1,91 @@
+//! How a command fails: a sentence, a hint that works, and an exit code.
+use std::fmt;
+
+/// Exit codes (DESIGN §4.1; those above 2 are those of `sysexits.h`).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Exit {
+    /// It failed.
+    Failed = 1,
+    /// The command line is wrong.
+    Usage = 2,
+    /// Something needed is not there now.
+    Unavailable = 69,
+    /// It is not allowed.
+    Permission = 77,
+    /// The configuration is wrong.
+    Config = 78,
+}
+
+/// A failed command.
+#[derive(Debug)]
+pub struct CliError {
+    /// The exit code.
+    pub exit: Exit,
+    message: String,
+    hint: Option<String>,
+}
+
+impl CliError {
+    /// Ends with `exit` and tells `message`.
+    pub fn new(exit: Exit, message: impl fmt::Display) -> Self {
+        Self { exit, message: message.to_string(), hint: None }
+    }
+
+    /// Ends with 1 and tells `message`.
+    pub fn failed(message: impl fmt::Display) -> Self {
+        Self::new(Exit::Failed, message)
+    }
+
+    /// Tells what to do about it.
+    #[must_use]
+    pub fn hint(mut self, hint: impl fmt::Display) -> Self {
+        self.hint = Some(hint.to_string());
+        self
+    }
+}
+
+/// `error: …`, then `hint: …`.
+impl fmt::Display for CliError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "error: {}", self.message)?;
+        match &self.hint {
+            Some(hint) => write!(f, "\nhint: {hint}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for CliError {}
+
+impl From<crate::config::ConfigError> for CliError {
+    fn from(error: crate::config::ConfigError) -> Self {
+        let hint = error.hint();
+        Self::new(Exit::Config, error).hint(hint)
+    }
+}
+
+impl From<gateway_os::folders::FoldersError> for CliError {
+    fn from(error: gateway_os::folders::FoldersError) -> Self {
+        Self::new(Exit::Config, error).hint("set HOME, or GATEWAY_CONFIG and GATEWAY_STATE_DIR")
+    }
+}
+
+impl From<crate::store::StoreError> for CliError {
+    fn from(error: crate::store::StoreError) -> Self {
+        let hint = error.hint();
+        Self::failed(error).hint(hint)
+    }
+}
+
+impl From<crate::secret::SecretError> for CliError {
+    fn from(error: crate::secret::SecretError) -> Self {
+        let hint = error.hint();
+        Self::new(Exit::Permission, error).hint(hint)
+    }
+}
+
+impl From<std::io::Error> for CliError {
+    fn from(error: std::io::Error) -> Self {
+        Self::failed(error).hint("run `gateway doctor`")
+    }
+}

@@ -1,0 +1,176 @@
+//! Tasks and events as lines for people.
+use std::fmt::Write;
+
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::error::CliError;
+use crate::gateway::{TaskDetail, TaskView};
+use crate::model::{Event, EventKind};
+
+/// Reads an answer of the gateway as `T`.
+///
+/// # Errors
+///
+/// When the running gateway speaks of something else.
+pub(super) fn typed<T: DeserializeOwned>(value: Value) -> Result<T, CliError> {
+    serde_json::from_value(value).map_err(|error| {
+        CliError::failed(format!("the running gateway is of another version: {error}"))
+            .hint("restart it with this version")
+    })
+}
+
+/// Escapes what could steer a terminal: an agent's words are not ours.
+#[must_use]
+pub(super) fn clean(text: &str) -> String {
+    let harmless = |c: char| c == '\n' || c == '\t' || !is_steering(c);
+    text.chars().map(|c| if harmless(c) { c } else { '\u{fffd}' }).collect()
+}
+
+/// Control characters, and those that change the direction or visibility of text.
+fn is_steering(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+}
+
+fn paint(text: &str, code: &str, colors: bool) -> String {
+    if colors { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+}
+
+/// A state's name in its colour.
+#[must_use]
+pub(super) fn state(name: &str, colors: bool) -> String {
+    let code = match name {
+        "completed" => "32",
+        "failed" | "interrupted" => "31",
+        "needs_input" => "33",
+        "running" | "cancelling" => "36",
+        _ => "2",
+    };
+    paint(name, code, colors)
+}
+
+/// One line of a list of tasks.
+#[must_use]
+pub(super) fn task_line(task: &TaskView, colors: bool) -> String {
+    // Padding counts characters, so it goes outside of the colour.
+    let pad = " ".repeat(12_usize.saturating_sub(task.state.len()));
+    format!(
+        "{}  {}{pad} {:<14} {}\n",
+        &task.id.as_str()[..8],
+        state(&task.state, colors),
+        clean(&task.project),
+        clean(&task.title),
+    )
+}
+
+/// A task and what it asks.
+#[must_use]
+pub(super) fn task_detail(detail: &TaskDetail, colors: bool) -> String {
+    let task = &detail.task;
+    let mut out = String::new();
+    let mut row = |name: &str, value: &str| {
+        if !value.is_empty() {
+            let value = clean(value).replace('\n', "\n             ");
+            out += &format!("{name:<12} {value}\n");
+        }
+    };
+    row("task", task.id.as_str());
+    row("state", &task.state);
+    row("why", task.reason.as_deref().unwrap_or_default());
+    row("project", &task.project);
+    row("executor", &task.executor);
+    row("model", task.model.as_deref().unwrap_or_default());
+    row("created", &task.created_at);
+    row("duration", &task.duration_ms.map(duration).unwrap_or_default());
+    row("branch", task.branch.as_deref().unwrap_or_default());
+    row("folder", task.folder.as_deref().unwrap_or_default());
+    row("session", task.session_id.as_deref().unwrap_or_default());
+    row("turns", &task.turns.to_string());
+    row("cost", &cost(task));
+    row("doing", &task.activity);
+    if let Some(stat) = task.diff_stat.filter(|stat| stat.files > 0) {
+        row(
+            "changes",
+            &format!("{} files, +{} -{}", stat.files, stat.insertions, stat.deletions),
+        );
+        row("", &task.changed.join("\n"));
+    }
+    for note in &task.notes {
+        row("note", note);
+    }
+    row("prompt", &detail.prompt);
+    row("answer", task.answer.as_deref().unwrap_or(&task.progress));
+    for request in detail.requests.iter().filter(|request| request.state == "open") {
+        let _ = writeln!(out, "\n{} {}", paint("asks", "33", colors), clean(&request.preview));
+        let _ = writeln!(out, "             {}", clean(&request.input.to_string()));
+        let short = &task.id.as_str()[..8];
+        let which = &request.id[..8];
+        let _ = writeln!(
+            out,
+            "             gateway tasks approve {short} --request {which}\n             gateway tasks deny {short} --request {which} --message '…'"
+        );
+    }
+    out
+}
+
+fn cost(task: &TaskView) -> String {
+    let cost = task.cost;
+    if cost.input_tokens == 0 && cost.output_tokens == 0 {
+        return String::new();
+    }
+    format!("${:.4} ({} tokens in, {} out)", cost.usd, cost.input_tokens, cost.output_tokens)
+}
+
+fn duration(millis: u64) -> String {
+    let secs = millis / 1000;
+    match (secs / 3600, secs / 60 % 60, secs % 60) {
+        (0, 0, secs) => format!("{secs}.{} s", millis % 1000 / 100),
+        (0, minutes, secs) => format!("{minutes} min {secs} s"),
+        (hours, minutes, _) => format!("{hours} h {minutes} min"),
+    }
+}
+
+/// One line about an event, with its task where several are followed.
+#[must_use]
+pub(super) fn event_line(event: &Event, with_task: bool, colors: bool) -> String {
+    let what = match &event.kind {
+        EventKind::Queued => "accepted".to_owned(),
+        EventKind::Preparing => "making its workspace".to_owned(),
+        EventKind::Started { reattached: false, .. } => "agent started".to_owned(),
+        EventKind::Started { reattached: true, .. } => "agent found again".to_owned(),
+        EventKind::Text { text } => text.clone(),
+        EventKind::Activity { tool, detail } => format!("> {tool}: {detail}"),
+        EventKind::FileTouched { path } => format!("> wrote {path}"),
+        EventKind::Waiting { reason } => format!("waiting: {reason}"),
+        EventKind::RequestOpened { preview, .. } => format!("asks: {preview}"),
+        EventKind::RequestClosed { outcome, .. } => format!("request {outcome}"),
+        EventKind::Cancelling { reason } => format!("cancelling: {reason}"),
+        EventKind::Settling => "collecting its work".to_owned(),
+        EventKind::Note { text } => format!("note: {text}"),
+        EventKind::Ended { state, summary } => format!("{state}: {summary}"),
+    };
+    let at = event.at.to_string();
+    let time = at.get(11..19).unwrap_or_default();
+    let task =
+        if with_task { format!("{} ", &event.task_id.as_str()[..8]) } else { String::new() };
+    let what = clean(&what).replace('\n', "\n         ");
+    format!("{} {task}{what}\n", paint(time, "2", colors))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_agents_words_cannot_steer_the_terminal() {
+        assert_eq!(clean("a\u{1b}[2Jb\u{202e}c\rd\n"), "a\u{fffd}[2Jb\u{fffd}c\u{fffd}d\n");
+    }
+
+    #[test]
+    fn durations_read_as_a_person_would_say_them() {
+        assert_eq!(duration(4_250), "4.2 s");
+        assert_eq!(duration(61_000), "1 min 1 s");
+        assert_eq!(duration(7_500_000), "2 h 5 min");
+    }
+}

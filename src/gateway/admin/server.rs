@@ -1,0 +1,112 @@
+//! Answering the owner's processes.
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use gateway_os::peer::PeerPolicy;
+use gateway_os::socket::{AsyncListener, AsyncStream};
+use serde_json::Value;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::{Call, CallError, CallErrorKind, LINE_BYTES_MAX, Reply};
+
+/// Calls answered at a time; more wait in the socket's queue.
+const CALLS: usize = 32;
+/// Longest time a caller may take to write its line.
+const READ_LIMIT: Duration = Duration::from_secs(5);
+/// Pause after an accept that failed, for instance for want of file descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
+
+/// Answers calls on `listener` until `stop` is cancelled.
+///
+/// A peer of another user, or one that descends from a task, is told so and not listened to.
+pub async fn serve_admin<F, A>(listener: AsyncListener, answer: F, stop: CancellationToken)
+where
+    F: Fn(Call) -> A + Clone + Send + Sync + 'static,
+    A: Future<Output = Result<Value, CallError>> + Send,
+{
+    let policy = Arc::new(PeerPolicy::for_this_process());
+    let places = Arc::new(Semaphore::new(CALLS));
+    let calls = TaskTracker::new();
+    loop {
+        let place = tokio::select! {
+            () = stop.cancelled() => break,
+            place = places.clone().acquire_owned() => place,
+        };
+        let accepted = tokio::select! {
+            () = stop.cancelled() => break,
+            accepted = listener.accept() => accepted,
+        };
+        let stream = match accepted {
+            Ok(stream) => stream,
+            Err(error) => {
+                tracing::warn!(%error, "the admin socket could not accept");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+                continue;
+            }
+        };
+        let (policy, answer, stop) = (policy.clone(), answer.clone(), stop.clone());
+        calls.spawn(async move {
+            let _place = place;
+            tokio::select! {
+                () = serve_one(stream, &policy, answer) => {}
+                // A call may be a long poll: it ends with the gateway.
+                () = stop.cancelled() => {}
+            }
+        });
+    }
+    calls.close();
+    calls.wait().await;
+}
+
+async fn serve_one<F, A>(stream: AsyncStream, policy: &PeerPolicy, answer: F)
+where
+    F: Fn(Call) -> A,
+    A: Future<Output = Result<Value, CallError>>,
+{
+    let reply = match refusal(&stream, policy) {
+        Some(refusal) => {
+            tracing::warn!(refusal, "a call on the admin socket was refused");
+            let hint = "run the command in a terminal of your own";
+            Reply::Error(CallError::new(CallErrorKind::Permission, refusal, hint))
+        }
+        None => Reply::Ok(Value::Null),
+    };
+    let mut stream = BufReader::new(stream);
+    let reply = match reply {
+        Reply::Ok(_) => match tokio::time::timeout(READ_LIMIT, read_call(&mut stream)).await {
+            Ok(Ok(call)) => match answer(call).await {
+                Ok(value) => Reply::Ok(value),
+                Err(error) => Reply::Error(error),
+            },
+            Ok(Err(message)) => {
+                let hint = "use the `gateway` of the same version";
+                Reply::Error(CallError::invalid(message, hint))
+            }
+            Err(_) => return,
+        },
+        refused @ Reply::Error(_) => refused,
+    };
+    let Ok(mut line) = serde_json::to_vec(&reply) else { return };
+    line.push(b'\n');
+    // A caller that has gone away needs no answer.
+    let _ = stream.get_mut().write_all(&line).await;
+    let _ = stream.get_mut().shutdown().await;
+}
+
+fn refusal(stream: &AsyncStream, policy: &PeerPolicy) -> Option<&'static str> {
+    match stream.peer() {
+        Ok(peer) => policy.verdict(peer).refusal(),
+        Err(_) => Some("this socket cannot tell who is calling"),
+    }
+}
+
+async fn read_call(stream: &mut BufReader<AsyncStream>) -> Result<Call, String> {
+    let mut line = Vec::new();
+    let mut limited = stream.take(LINE_BYTES_MAX);
+    limited.read_until(b'\n', &mut line).await.map_err(|error| error.to_string())?;
+    serde_json::from_slice(&line).map_err(|error| format!("not a call: {error}"))
+}

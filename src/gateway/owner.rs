@@ -1,0 +1,285 @@
+//! Answers the owner's calls: of the command line over the admin socket, or directly when no
+//! gateway is running.
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use serde_json::{Value, json};
+
+use super::admin::{Call, CallError, CallErrorKind};
+use super::view::{EventPage, RequestView, TaskDetail, TaskView};
+use crate::clock::Clock;
+use crate::model::{Answer, Answerer, Decision, Request, RequestState, Task, TaskId};
+use crate::store::{Store, TaskFilter};
+use crate::task::{AnswerError, CancelError, EngineHandle};
+
+/// Longest wait of one [`Call::Events`].
+const WAIT_MAX: Duration = Duration::from_secs(60);
+/// Most events in one answer.
+const EVENTS: usize = 500;
+/// Names of states that a filter may hold.
+pub(crate) const STATES: &[&str] = &[
+    "queued",
+    "running",
+    "needs_input",
+    "cancelling",
+    "completed",
+    "failed",
+    "cancelled",
+    "interrupted",
+    "linked",
+];
+
+/// What only a running gateway can answer.
+pub trait Running: std::fmt::Debug + Send + Sync {
+    /// State, addresses and tunnel, without the numbers of tasks.
+    fn status(&self) -> Value;
+    /// Opens a pairing and answers `{url, code, expires_at}`.
+    fn pair(&self) -> BoxFuture<'_, Result<Value, CallError>>;
+    /// Reads the configuration again and answers what changed.
+    fn reload(&self) -> BoxFuture<'_, Result<Value, CallError>>;
+}
+
+/// The owner's side of the gateway.
+#[derive(Clone, Debug)]
+pub struct Owner {
+    pub(super) store: Store,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) clients: super::clients::Clients,
+    pub(super) diffs: super::workspaces::ProjectWorkspaces,
+    /// The engine and the rest of a running gateway; none when the owner's command works alone.
+    pub(super) running: Option<(EngineHandle, Arc<dyn Running>)>,
+}
+
+impl Owner {
+    /// Answers one call.
+    ///
+    /// # Errors
+    ///
+    /// A sentence and a hint for the terminal.
+    pub async fn call(&self, call: Call) -> Result<Value, CallError> {
+        match call {
+            Call::Status => self.status(),
+            Call::Events { task, after, wait_secs } => {
+                self.events(task, after, Duration::from_secs(wait_secs)).await
+            }
+            Call::Pair => self.running()?.1.pair().await,
+            Call::ListTasks { states, project, limit } => {
+                self.list_tasks(states, project, limit).await
+            }
+            Call::ShowTask { task } => self.show_task(&task),
+            Call::Diff { task, path, stat_only } => self.diff(&task, path, stat_only).await,
+            Call::Answer { task, request, deny } => self.answer(&task, request, deny).await,
+            Call::Cancel { task } => self.cancel(&task).await,
+            Call::MintClient { name, scopes, projects, public, rotate } => {
+                if rotate {
+                    self.clients.rotate(&name).await
+                } else {
+                    self.clients.mint(&name, &scopes, &projects, public).await
+                }
+            }
+            Call::ListClients => self.clients.list().await,
+            Call::RevokeClient { client } => self.clients.revoke(&client).await,
+            Call::ExpireClient { client, at } => self.clients.expire(&client, at).await,
+            Call::Reload => self.running()?.1.reload().await,
+        }
+    }
+
+    fn running(&self) -> Result<&(EngineHandle, Arc<dyn Running>), CallError> {
+        self.running.as_ref().ok_or_else(|| {
+            let hint = "start it with `gateway serve` (or `gateway service install`)";
+            CallError::new(CallErrorKind::Unavailable, "the gateway is not running", hint)
+        })
+    }
+
+    fn status(&self) -> Result<Value, CallError> {
+        let mut status = self.running()?.1.status();
+        let counts = self.store.read(|tx| tx.task_counts())?;
+        let counts: serde_json::Map<String, Value> =
+            counts.into_iter().map(|(state, count)| (state, count.into())).collect();
+        status["tasks"] = counts.into();
+        Ok(status)
+    }
+
+    async fn events(
+        &self,
+        task: Option<String>,
+        after: Option<u64>,
+        wait: Duration,
+    ) -> Result<Value, CallError> {
+        let id = task.map(|text| self.find(&text)).transpose()?.map(|task| task.id);
+        let mut committed = self.store.committed();
+        let mut cursor = after.unwrap_or_else(|| *committed.borrow());
+        let deadline = tokio::time::sleep(wait.min(WAIT_MAX));
+        tokio::pin!(deadline);
+        loop {
+            let newest = *committed.borrow_and_update();
+            let events = self.store.read(|tx| tx.events_after(id.as_ref(), cursor, EVENTS))?;
+            let full = events.len() == EVENTS;
+            cursor = events.last().map_or(cursor, |event| event.seq);
+            if !full {
+                // Everything up to here is read, whoever it belongs to.
+                cursor = cursor.max(newest);
+            }
+            let task = match &id {
+                Some(id) => self.store.read(|tx| tx.task(id))?,
+                None => None,
+            };
+            let over = task.as_ref().is_some_and(|task| task.state.is_final());
+            let state = task.map(|task| task.state.name().to_owned());
+            if !events.is_empty() || over || deadline.is_elapsed() {
+                return Ok(json!(EventPage { events, cursor, state }));
+            }
+            tokio::select! {
+                () = &mut deadline => return Ok(json!(EventPage { events, cursor, state })),
+                changed = committed.changed() => {
+                    if changed.is_err() {
+                        return Ok(json!(EventPage { events, cursor, state }));
+                    }
+                }
+            }
+        }
+    }
+
+    async fn list_tasks(
+        &self,
+        states: Vec<String>,
+        project: Option<String>,
+        limit: usize,
+    ) -> Result<Value, CallError> {
+        let states = states
+            .iter()
+            .map(|name| {
+                STATES.iter().copied().find(|known| known == name).ok_or_else(|| {
+                    let known = STATES.join(", ");
+                    CallError::invalid(format!("no task is ever `{name}`"), format!("use {known}"))
+                })
+            })
+            .collect::<Result<Vec<_>, _>>()?;
+        let filter = TaskFilter { states, project, limit, ..TaskFilter::default() };
+        let page = self.store.read_blocking(move |tx| tx.list_tasks(&filter)).await;
+        let page = page.map_err(CallError::from)?;
+        let now = self.clock.now();
+        let tasks: Vec<TaskView> = page.tasks.iter().map(|task| TaskView::of(task, now)).collect();
+        Ok(json!({ "schema": 1, "tasks": tasks, "more": page.next.is_some() }))
+    }
+
+    fn show_task(&self, text: &str) -> Result<Value, CallError> {
+        let task = self.find(text)?;
+        let requests = self.store.read(|tx| tx.requests_of(&task.id))?;
+        let detail = TaskDetail {
+            task: TaskView::of(&task, self.clock.now()),
+            prompt: task.spec.prompt.clone(),
+            requests: requests.iter().map(RequestView::of).collect(),
+        };
+        let mut value = json!(detail);
+        value["schema"] = 1.into();
+        Ok(value)
+    }
+
+    async fn diff(
+        &self,
+        text: &str,
+        path: Option<String>,
+        stat_only: bool,
+    ) -> Result<Value, CallError> {
+        let task = self.find(text)?;
+        let mut diff = self.diffs.whole_diff(&task, path, stat_only).await.map_err(|error| {
+            let hint = "`gateway tasks show` tells the task's state and notes";
+            CallError::new(CallErrorKind::Failed, error, hint)
+        })?;
+        diff["schema"] = 1.into();
+        diff["task_id"] = json!(task.id);
+        Ok(diff)
+    }
+
+    async fn answer(
+        &self,
+        task: &str,
+        request: Option<String>,
+        deny: Option<String>,
+    ) -> Result<Value, CallError> {
+        let (engine, _) = self.running()?;
+        let task = self.find(task)?;
+        let request = self.choose_request(&task, request)?;
+        let decision = deny.map_or(Decision::Allow, |message| Decision::Deny { message });
+        let answer = Answer { decision, by: Answerer::Terminal };
+        let request = engine.answer(&request.id, answer).await.map_err(|error| {
+            let hint = match error {
+                AnswerError::Closed(_) | AnswerError::NotFound | AnswerError::TaskOver(_) => {
+                    "`gateway tasks show` tells what is still open"
+                }
+                AnswerError::ShuttingDown => "try again when the gateway runs",
+                AnswerError::Store(_) => "run `gateway doctor`",
+            };
+            CallError::new(CallErrorKind::Failed, error, hint)
+        })?;
+        Ok(json!({ "schema": 1, "task_id": task.id, "request": RequestView::of(&request) }))
+    }
+
+    fn choose_request(&self, task: &Task, id: Option<String>) -> Result<Request, CallError> {
+        let mut requests = self.store.read(|tx| tx.requests_of(&task.id))?;
+        if let Some(id) = id {
+            let found = requests.into_iter().find(|request| request.id.as_str().starts_with(&id));
+            return found.ok_or_else(|| {
+                let message = format!("task {} has no request {id}", task.id);
+                CallError::invalid(message, format!("see `gateway tasks show {}`", task.id))
+            });
+        }
+        requests.retain(|request| request.state == RequestState::Open);
+        match requests.len() {
+            1 => Ok(requests.remove(0)),
+            0 => Err(CallError::invalid(
+                format!("task {} asks nothing: it is {}", task.id, task.state.name()),
+                "`gateway tasks list --state needs_input` names the tasks that do",
+            )),
+            many => Err(CallError::invalid(
+                format!("task {} asks {many} things", task.id),
+                "name one with --request; `gateway tasks show` lists them",
+            )),
+        }
+    }
+
+    async fn cancel(&self, task: &str) -> Result<Value, CallError> {
+        let (engine, _) = self.running()?;
+        let by = "the owner at the terminal".to_owned();
+        let refused = |error: CancelError| {
+            CallError::new(CallErrorKind::Failed, error, "`gateway tasks list` names the tasks")
+        };
+        if task == "all" {
+            let ids = engine.cancel_all(by).await.map_err(refused)?;
+            return Ok(json!({ "schema": 1, "cancelled": ids }));
+        }
+        let task = self.find(task)?;
+        let task = engine.cancel(&task.id, by).await.map_err(refused)?;
+        Ok(json!({ "schema": 1, "cancelled": [task.id], "state": task.state.name() }))
+    }
+
+    /// The task whose id is, or begins with, `text`.
+    fn find(&self, text: &str) -> Result<Task, CallError> {
+        let hint = "`gateway tasks list` names the tasks";
+        let id = match text.parse::<TaskId>() {
+            Ok(id) => id,
+            Err(_) => self.complete(text, hint)?,
+        };
+        let task = self.store.read(|tx| tx.task(&id))?;
+        task.ok_or_else(|| CallError::invalid(format!("there is no task {id}"), hint))
+    }
+
+    fn complete(&self, text: &str, hint: &str) -> Result<TaskId, CallError> {
+        let plausible = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        if !plausible {
+            return Err(CallError::invalid(format!("`{text}` is no task id"), hint));
+        }
+        let prefix = text.to_ascii_lowercase();
+        let mut ids = self.store.read(|tx| tx.task_ids_with_prefix(&prefix, 2))?;
+        match ids.len() {
+            1 => Ok(ids.remove(0)),
+            0 => Err(CallError::invalid(format!("no task's id begins with {text}"), hint)),
+            _ => Err(CallError::invalid(
+                format!("more than one task's id begins with {text}"),
+                "type more of it",
+            )),
+        }
+    }
+}

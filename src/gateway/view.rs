@@ -1,0 +1,195 @@
+//! Tasks and clients as the owner's command line sees them; the shapes of its JSON output.
+use serde::{Deserialize, Serialize};
+
+use crate::clock::Timestamp;
+use crate::model::{
+    Cost, DiffStat, Event, Request, RequestKind, RequestState, Task, TaskId, TaskState,
+};
+
+/// A task, for people and scripts.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct TaskView {
+    /// Its id.
+    pub id: TaskId,
+    /// Its state's name.
+    pub state: String,
+    /// The first line of its prompt.
+    pub title: String,
+    /// The project's name.
+    pub project: String,
+    /// The executor's name.
+    pub executor: String,
+    /// The model, where one was chosen.
+    pub model: Option<String>,
+    /// Whether it only plans.
+    pub plan_only: bool,
+    /// When it was accepted, RFC 3339.
+    pub created_at: String,
+    /// When it last changed, RFC 3339.
+    pub updated_at: String,
+    /// Milliseconds it has been running, or ran.
+    pub duration_ms: Option<u64>,
+    /// Sequence number of its newest event.
+    pub cursor: u64,
+    /// The agent's last words.
+    pub progress: String,
+    /// The agent's last tool.
+    pub activity: String,
+    /// Model turns so far.
+    pub turns: u64,
+    /// What it has cost so far.
+    pub cost: Cost,
+    /// The branch that holds its work.
+    pub branch: Option<String>,
+    /// The commit its work is compared with.
+    pub base_commit: Option<String>,
+    /// The commit that holds its work.
+    pub head_commit: Option<String>,
+    /// The folder it works in.
+    pub folder: Option<String>,
+    /// The agent's session, to resume it by.
+    pub session_id: Option<String>,
+    /// Why it failed, was cancelled or is unclear.
+    pub reason: Option<String>,
+    /// The agent's final answer.
+    pub answer: Option<String>,
+    /// Size of the change.
+    pub diff_stat: Option<DiffStat>,
+    /// Changed files, such as `M src/lib.rs`.
+    pub changed: Vec<String>,
+    /// What the reader should know.
+    pub notes: Vec<String>,
+}
+
+/// A request of an agent, for people and scripts.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct RequestView {
+    /// Its id.
+    pub id: String,
+    /// `open`, `allowed`, `denied`, `withdrawn` or `expired`.
+    pub state: String,
+    /// The tool.
+    pub tool: String,
+    /// One line about it.
+    pub preview: String,
+    /// The tool's whole input.
+    pub input: serde_json::Value,
+    /// When it was asked, RFC 3339.
+    pub asked_at: String,
+    /// When silence becomes a refusal, RFC 3339.
+    pub expires_at: String,
+}
+
+/// A task with what it asks.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct TaskDetail {
+    /// The task.
+    pub task: TaskView,
+    /// The prompt, whole.
+    pub prompt: String,
+    /// Its requests, oldest first.
+    pub requests: Vec<RequestView>,
+}
+
+/// A page of events.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct EventPage {
+    /// The events.
+    pub events: Vec<Event>,
+    /// Where to go on.
+    pub cursor: u64,
+    /// The state of the task that was asked about.
+    pub state: Option<String>,
+}
+
+impl TaskView {
+    /// The view of `task` at `now`.
+    #[must_use]
+    pub fn of(task: &Task, now: Timestamp) -> Self {
+        let outcome = task.state.outcome();
+        Self {
+            id: task.id.clone(),
+            state: task.state.name().to_owned(),
+            title: task.spec.title(),
+            project: task.spec.project.clone(),
+            executor: task.spec.executor.clone(),
+            model: task.spec.model.clone(),
+            plan_only: task.spec.plan_only,
+            created_at: task.created_at.to_string(),
+            updated_at: task.updated_at.to_string(),
+            duration_ms: duration(task, now),
+            cursor: task.cursor,
+            progress: task.progress.text.clone(),
+            activity: task.progress.activity.clone(),
+            turns: task.progress.turns,
+            cost: task.cost,
+            branch: task.workspace.as_ref().and_then(|workspace| workspace.branch.clone()),
+            base_commit: task.workspace.as_ref().and_then(|space| space.base_commit.clone()),
+            head_commit: outcome.and_then(|outcome| outcome.head_commit.clone()),
+            folder: task.workspace.as_ref().map(|space| space.dir.display().to_string()),
+            session_id: task.run.as_ref().map(|run| run.session_id.to_string()),
+            reason: reason(&task.state),
+            answer: outcome.and_then(|outcome| outcome.answer.clone()),
+            diff_stat: outcome.map(|outcome| outcome.diff_stat),
+            changed: outcome.map_or_else(Vec::new, |outcome| {
+                outcome.changed.iter().map(|file| format!("{} {}", file.status, file.path)).collect()
+            }),
+            notes: outcome.map_or_else(Vec::new, |outcome| outcome.notes.clone()),
+        }
+    }
+}
+
+fn duration(task: &Task, now: Timestamp) -> Option<u64> {
+    let millis = |from: Timestamp, to: Timestamp| {
+        u64::try_from(to.since(from).as_millis()).unwrap_or(u64::MAX)
+    };
+    match task.state.started_at() {
+        Some(started_at) => Some(millis(started_at, now)),
+        None if task.state.is_final() => Some(millis(task.created_at, task.updated_at)),
+        None => None,
+    }
+}
+
+/// Why a task is in its state, where there is more to say than the state.
+#[must_use]
+pub fn reason(state: &TaskState) -> Option<String> {
+    use crate::model::CancelReason;
+    match state {
+        TaskState::Failed { failure, .. } => Some(failure.message.clone()),
+        TaskState::Interrupted { detail, .. } => Some(detail.clone()),
+        TaskState::Cancelled { reason, .. } | TaskState::Cancelling { reason, .. } => {
+            Some(match reason {
+                CancelReason::Requested { by } => format!("cancelled by {by}"),
+                CancelReason::Deadline => "the time limit was reached".to_owned(),
+                CancelReason::Shutdown => "the gateway was shut down".to_owned(),
+            })
+        }
+        _ => None,
+    }
+}
+
+impl RequestView {
+    /// The view of `request`.
+    #[must_use]
+    pub fn of(request: &Request) -> Self {
+        let RequestKind::Permission { tool, input, preview } = &request.kind;
+        let state = match &request.state {
+            RequestState::Open => "open",
+            RequestState::Answered { answer, .. } => match answer.decision {
+                crate::model::Decision::Allow => "allowed",
+                crate::model::Decision::Deny { .. } => "denied",
+            },
+            RequestState::Withdrawn { .. } => "withdrawn",
+            RequestState::Expired { .. } => "expired",
+        };
+        Self {
+            id: request.id.to_string(),
+            state: state.to_owned(),
+            tool: tool.clone(),
+            preview: preview.clone(),
+            input: input.clone(),
+            asked_at: request.asked_at.to_string(),
+            expires_at: request.expires_at.to_string(),
+        }
+    }
+}
