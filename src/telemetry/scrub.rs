@@ -9,20 +9,32 @@ use std::borrow::Cow;
 /// What stands where a secret stood.
 pub(super) const MASK: &str = "***";
 
-/// Names whose value is a secret whatever stands between the two.
-const STRONG: [&str; 12] = [
+/// Names whose value is a secret whatever stands between the two, also at the end of a longer name
+/// (`NGROK_AUTHTOKEN`, `x-api-key`).
+const STRONG: [&str; 23] = [
     "code_verifier",
+    "codeverifier",
     "client_secret",
+    "clientsecret",
     "refresh_token",
+    "refreshtoken",
     "access_token",
+    "accesstoken",
     "id_token",
+    "idtoken",
     "authtoken",
     "auth_token",
+    "oauth_token",
+    "oauthtoken",
     "api_key",
+    "api-key",
+    "apikey",
+    "private_key",
     "proxy-authorization",
     "__host-gateway_device",
     "pairing_token",
     "csrf_token",
+    "consent_code",
 ];
 
 /// Words that are also ordinary: their value counts after `=`, or when a quote marks it as data.
@@ -104,20 +116,24 @@ fn secret_after(text: &str, at: usize) -> Option<(usize, usize)> {
     match bytes[at] {
         b'#' => return fragment(text, at, at + 1),
         b'%' if text[at..].starts_with("%23") => return fragment(text, at, at + 3),
-        first if !b"abcipstr_ABCIPSTR".contains(&first) => return None,
+        first if !b"abcioprst_ABCIOPRST".contains(&first) => return None,
         _ => {}
     }
-    if !begins_word(bytes, at) {
+    let begins = begins_word(bytes, at);
+    if !begins && !matches!(bytes[at - 1], b'_' | b'-') {
         return None;
     }
     let marker = |words: &[&str]| {
         words.iter().filter(|word| has_word(bytes, at, word)).map(|word| at + word.len()).max()
     };
-    if let Some(end) = marker(&SCHEMES) {
-        return credentials(bytes, end);
-    }
     if let Some(end) = marker(&STRONG) {
         return value(bytes, at, end, true);
+    }
+    if !begins {
+        return None;
+    }
+    if let Some(end) = marker(&SCHEMES) {
+        return credentials(bytes, end);
     }
     value(bytes, at, marker(&WEAK)?, false)
 }
@@ -295,6 +311,9 @@ mod tests {
             ("x%23ABCDEFGHIJKLMNOPQRSTUV", "x%23***"),
             ("line\\ncode=abc", "line\\ncode=***"),
             ("CODE=abc Client_Secret = abc", "CODE=*** Client_Secret = ***"),
+            ("NGROK_AUTHTOKEN=2abc HERMES_API_KEY: x", "NGROK_AUTHTOKEN=*** HERMES_API_KEY: ***"),
+            ("x-api-key: abc", "x-api-key: ***"),
+            ("{\"accessToken\":\"abc\"}", "{\"accessToken\":\"***\"}"),
             ("client_secret='it is'", "client_secret='***'"),
         ] {
             assert_eq!(scrub(text), masked, "{text}");

@@ -1,12 +1,15 @@
 //! A thread that writes lines, fed over a bounded queue.
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender, TrySendError};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::mpsc::{self, Receiver, SyncSender};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 /// How many lines may wait.
 const QUEUE_LINES: usize = 1024;
+
+/// After so many lines at most, what was written is made visible.
+const BATCH_LINES: u64 = 256;
 
 /// Where lines end up.
 pub(super) trait LineWriter: Send + 'static {
@@ -20,21 +23,21 @@ pub(super) trait LineWriter: Send + 'static {
     fn report(&self, lost: u64) -> String;
 }
 
-enum Message {
-    Line(String),
-    /// Answered when everything before is written.
-    Flush(SyncSender<()>),
-}
-
 /// The sending end; cloning shares the queue.
 #[derive(Clone)]
 pub(super) struct Sink {
-    queue: SyncSender<Message>,
+    queue: SyncSender<String>,
     shared: Arc<Shared>,
 }
 
 #[derive(Default)]
 struct Shared {
+    /// Lines that found room in the queue.
+    queued: AtomicU64,
+    /// Lines of the queue that are done with, written or lost.
+    done: Mutex<u64>,
+    /// Told whenever `done` grows.
+    progress: Condvar,
     /// Lost since the last report.
     unreported: AtomicU64,
     /// Lost since the start.
@@ -68,29 +71,20 @@ impl Sink {
 
     /// Queues a line; counts it as lost when there is no room. Never waits.
     pub(super) fn send(&self, line: String) {
-        if self.queue.try_send(Message::Line(line)).is_err() {
-            self.shared.lose_one();
+        match self.queue.try_send(line) {
+            Ok(()) => {
+                self.shared.queued.fetch_add(1, Ordering::Release);
+            }
+            Err(_) => self.shared.lose_one(),
         }
     }
 
     /// Waits until all that was sent is written, at most `limit`; true when it is.
     pub(super) fn flush(&self, limit: Duration) -> bool {
-        let (done, answer) = mpsc::sync_channel(1);
-        let mut message = Message::Flush(done);
-        let until = std::time::Instant::now() + limit;
-        loop {
-            match self.queue.try_send(message) {
-                Ok(()) => break,
-                Err(TrySendError::Disconnected(_)) => return false,
-                Err(TrySendError::Full(returned)) => message = returned,
-            }
-            if std::time::Instant::now() >= until {
-                return false;
-            }
-            std::thread::yield_now();
-        }
-        let rest = until.saturating_duration_since(std::time::Instant::now());
-        !matches!(answer.recv_timeout(rest), Err(RecvTimeoutError::Timeout))
+        let queued = self.shared.queued.load(Ordering::Acquire);
+        let done = self.shared.done.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = self.shared.progress.wait_timeout_while(done, limit, |done| *done < queued);
+        !waited.unwrap_or_else(PoisonError::into_inner).1.timed_out()
     }
 
     /// How many lines were lost since the start.
@@ -104,23 +98,19 @@ impl Sink {
     }
 }
 
-fn write_all(messages: &Receiver<Message>, shared: &Shared, mut writer: impl LineWriter) {
-    while let Ok(first) = messages.recv() {
+fn write_all(lines: &Receiver<String>, shared: &Shared, mut writer: impl LineWriter) {
+    while let Ok(first) = lines.recv() {
+        let mut count = 0;
         let mut next = Some(first);
-        while let Some(message) = next {
-            match message {
-                Message::Line(line) => write_one(&line, shared, &mut writer),
-                Message::Flush(done) => {
-                    report_lost(shared, &mut writer);
-                    note(shared, writer.flush());
-                    // Nobody waits any more when the limit has passed.
-                    let _ = done.try_send(());
-                }
-            }
-            next = messages.try_recv().ok();
+        while let Some(line) = next {
+            write_one(&line, shared, &mut writer);
+            count += 1;
+            next = (count < BATCH_LINES).then(|| lines.try_recv().ok()).flatten();
         }
         report_lost(shared, &mut writer);
         note(shared, writer.flush());
+        *shared.done.lock().unwrap_or_else(PoisonError::into_inner) += count;
+        shared.progress.notify_all();
     }
 }
 
@@ -192,6 +182,20 @@ mod tests {
         assert_eq!(lines.recv().unwrap(), "lost 3");
         assert_eq!(lines.recv().unwrap(), "more");
         assert_eq!(lines.iter().take(QUEUE_LINES - 1).count(), QUEUE_LINES - 1);
+    }
+
+    #[test]
+    fn waiting_for_a_writer_that_hangs_ends_at_the_limit() {
+        let (entered, _has_entered) = mpsc::sync_channel(16);
+        let (open, gate) = mpsc::sync_channel(16);
+        let (written, lines) = mpsc::sync_channel(16);
+        let sink = Sink::start("test", Gated { entered, gate, written }).unwrap();
+        assert!(sink.flush(Duration::ZERO));
+        sink.send("one".to_owned());
+        assert!(!sink.flush(Duration::ZERO));
+        open.send(Ok(())).unwrap();
+        assert!(sink.flush(Duration::from_secs(60)));
+        assert_eq!(lines.try_recv().unwrap(), "one");
     }
 
     #[test]
