@@ -357,6 +357,53 @@ fn what_stands_after_an_equals_sign_in_env_pass_is_not_repeated() {
     assert!(refusals[0].contains("API_KEY") && !refusals[0].contains("hunter2"), "{refusals:?}");
 }
 
+/// Every key with a name in place of `*`, and the example's value of it.
+fn every_key() -> Vec<(Key, serde_json::Value)> {
+    let values = show::flatten(&load(DOCUMENTED).unwrap().config);
+    assert_eq!(values.len(), schema::leaves().len());
+    values
+}
+
+#[test]
+fn every_key_can_be_set_by_its_variable() {
+    for (key, value) in every_key() {
+        let parts: Vec<_> =
+            key.parts().iter().map(|part| part.replace('-', "_").to_uppercase()).collect();
+        let name = format!("GATEWAY_{}", parts.join("__"));
+        let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let loaded = load_with(DOCUMENTED, &[(&name, &text)], &Overrides::new("/work")).unwrap();
+        assert_eq!(*loaded.origin(&key), Origin::Env { name });
+        assert_eq!(loaded.config, load(DOCUMENTED).unwrap().config);
+    }
+}
+
+#[test]
+fn a_value_of_another_type_is_refused_for_every_key() {
+    for (key, value) in every_key() {
+        for wrong in
+            ["1979-05-27", "{ a = 1 }", "[[1]]", "1.5", "99999999999", "true", "\"\\u0000\""]
+        {
+            let same_type = match &value {
+                serde_json::Value::Bool(_) => wrong == "true",
+                serde_json::Value::String(_) => wrong.starts_with('"'),
+                _ => false,
+            };
+            // A project needs its folder whatever else is wrong.
+            let needs_path = key.to_string().starts_with("projects") && key.last() != "path";
+            let path = if needs_path { "projects.my-api.path = \"/a\"\n" } else { "" };
+            if same_type {
+                continue;
+            }
+            let refusals = refusals(&format!("{path}{key} = {wrong}\n"));
+            let expected = format!("`{key}` is ");
+            assert!(
+                refusals.len() == 1 && refusals[0].contains(&expected),
+                "{key} {wrong} {refusals:?}"
+            );
+        }
+    }
+}
+
 /// Texts that are nearly configs.
 fn nearly_toml() -> impl Strategy<Value = String> {
     let word = prop_oneof![

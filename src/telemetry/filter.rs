@@ -26,10 +26,8 @@ impl Verbosity {
         const STEPS: [LogLevel; 5] =
             [LogLevel::Error, LogLevel::Warn, LogLevel::Info, LogLevel::Debug, LogLevel::Trace];
         let from = STEPS.iter().position(|step| *step == configured).unwrap_or(2);
-        let up = from
-            .saturating_add(usize::from(self.verbose))
-            .min(STEPS.len() - 1 + usize::from(self.quiet));
-        STEPS[up.saturating_sub(usize::from(self.quiet)).min(STEPS.len() - 1)]
+        let to = (from + usize::from(self.verbose)).saturating_sub(usize::from(self.quiet));
+        STEPS[to.min(STEPS.len() - 1)]
     }
 }
 

@@ -1,8 +1,10 @@
 //! How a line looks: for people, or one JSON object.
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::str::FromStr;
 
+use serde::Serialize;
 use serde_json::{Map, Value};
 use tracing::Level;
 
@@ -130,26 +132,39 @@ fn push_field(text: &mut String, field: &Field) {
     }
 }
 
-/// `{"time", "level", "target", "message", "fields": {…}, "spans": [{"name", …}]}`.
+/// A line as JSON, in this order.
+#[derive(Serialize)]
+struct JsonLine<'a> {
+    time: String,
+    level: String,
+    target: &'a str,
+    message: Cow<'a, str>,
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    fields: Map<String, Value>,
+    /// Innermost first, each its fields and its `name`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    spans: Vec<Map<String, Value>>,
+}
+
 fn json(now: Timestamp, line: &Line<'_>) -> String {
     let mut budget = LINE_BYTES_MAX;
-    let mut object = Map::new();
-    object.insert("time".to_owned(), now.to_string().into());
-    object.insert("level".to_owned(), line.level.as_str().to_ascii_lowercase().into());
-    object.insert("target".to_owned(), line.target.into());
-    object.insert("message".to_owned(), escape_for_json(line.message).into());
-    if !line.fields.is_empty() {
-        object.insert("fields".to_owned(), Value::Object(json_fields(line.fields, &mut budget)));
-    }
-    if !line.spans.is_empty() {
-        let spans = line.spans.iter().map(|span| {
-            let mut fields = json_fields(&span.fields, &mut budget);
-            fields.insert("name".to_owned(), span.name.into());
-            Value::Object(fields)
-        });
-        object.insert("spans".to_owned(), spans.collect());
-    }
-    Value::Object(object).to_string()
+    let line = JsonLine {
+        time: now.to_string(),
+        level: line.level.as_str().to_ascii_lowercase(),
+        target: line.target,
+        message: escape_for_json(line.message),
+        fields: json_fields(line.fields, &mut budget),
+        spans: line
+            .spans
+            .iter()
+            .map(|span| {
+                let mut fields = json_fields(&span.fields, &mut budget);
+                fields.insert("name".to_owned(), span.name.into());
+                fields
+            })
+            .collect(),
+    };
+    serde_json::to_string(&line).expect("maps of text keys are JSON")
 }
 
 fn json_fields(fields: &[Field], budget: &mut usize) -> Map<String, Value> {
