@@ -13,3 +13,4 @@ pub mod qr;
 pub mod secret;
 pub mod store;
 pub mod task;
+pub mod telemetry;

@@ -125,3 +125,91 @@ fn fill(entry: &mut dyn TableLike, project: &ProjectSection) {
         set("trust_project_config", project.trust_project_config.into());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::path::{Path, PathBuf};
+
+    use super::*;
+    use crate::config::{Config, Isolation, Overrides};
+
+    fn load(text: &str) -> Config {
+        let file = Path::new("/c/config.toml");
+        Config::load(Some(file), Some(text), &BTreeMap::new(), &Overrides::default())
+            .unwrap_or_else(|err| panic!("{err}\n{text}"))
+            .config
+    }
+
+    fn name(text: &str) -> ProjectName {
+        text.parse().unwrap()
+    }
+
+    fn full() -> ProjectSection {
+        ProjectSection {
+            description: "says \"hello\"".to_owned(),
+            default: true,
+            allowed_tools: vec!["Read".to_owned(), "Bash(git diff *)".to_owned()],
+            max_concurrent: 2,
+            isolation: Isolation::None,
+            branch_prefix: "bot/".parse().unwrap(),
+            trust_project_config: true,
+            ..ProjectSection::new(PathBuf::from("/src/b"))
+        }
+    }
+
+    /// Every way in which a file may hold its projects.
+    const SHAPES: [&str; 8] = [
+        "",
+        "# mine\n[tasks] # few\nmax_concurrent =   2 # not more\n",
+        "[projects.a]\npath = \"/src/a\" # the first\n\n# the end\n",
+        "[projects]\na = { path = \"/src/a\" }\n",
+        "projects = { a = { path = \"/src/a\" } }\n[tasks]\nmax_concurrent = 2\n",
+        "projects.a.path = \"/src/a\"\n[tasks]\nmax_concurrent = 2\n",
+        "[projects]\na.path = \"/src/a\"\n",
+        "[projects.a]\npath = \"/src/a\"\n[tasks]\nmax_concurrent = 2",
+    ];
+
+    #[test]
+    fn an_added_project_is_read_back_and_all_else_stays() {
+        for text in SHAPES {
+            for project in [full(), ProjectSection::new(PathBuf::from("/src/b"))] {
+                let added = add_project(text, &name("b"), &project).unwrap();
+                let mut config = load(&added);
+                assert_eq!(config.projects.remove("b"), Some(project), "{added}");
+                assert_eq!(config, load(text), "{added}");
+                for comment in text.lines().filter(|line| line.contains('#')) {
+                    assert!(added.contains(comment), "{added}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_removed_project_is_gone_and_all_else_stays() {
+        for text in SHAPES {
+            let added = add_project(text, &name("b"), &full()).unwrap();
+            let removed = remove_project(&added, &name("b")).unwrap();
+            assert_eq!(load(&removed), load(text), "{removed}");
+        }
+    }
+
+    #[test]
+    fn an_added_project_looks_as_one_would_write_it() {
+        let text = "[tasks]\nmax_concurrent = 2\n";
+        let added = add_project(text, &name("b"), &ProjectSection::new(PathBuf::from("/src/b")));
+        assert_eq!(added.unwrap(), format!("{text}\n[projects.b]\npath = \"/src/b\"\n"));
+    }
+
+    #[test]
+    fn what_cannot_be_edited_is_refused_with_a_cause() {
+        let project = full();
+        let a = "[projects.a]\npath = \"/a\"\n";
+        assert_eq!(add_project(a, &name("a"), &project), Err(EditError::Exists(name("a"))));
+        assert_eq!(remove_project(a, &name("b")), Err(EditError::NotFound(name("b"))));
+        assert_eq!(remove_project("", &name("b")), Err(EditError::NotFound(name("b"))));
+        assert_eq!(add_project("projects = 3", &name("b"), &project), Err(EditError::NotATable));
+        assert_eq!(remove_project("[[projects]]", &name("b")), Err(EditError::NotATable));
+        assert!(matches!(add_project("[", &name("b"), &project), Err(EditError::Syntax(_))));
+    }
+}

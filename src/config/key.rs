@@ -79,7 +79,7 @@ impl fmt::Display for Origin {
         match self {
             Self::Default => f.write_str("default"),
             Self::File { path, line } => write!(f, "{}:{line}", path.display()),
-            Self::Env { name } | Self::Flag { name } => f.write_str(name),
+            Self::Env { name } | Self::Flag { name } => write!(f, "{}", name.escape_debug()),
         }
     }
 }

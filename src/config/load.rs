@@ -71,9 +71,20 @@ impl Config {
                 let file = file_text.and(path).map(Path::to_owned);
                 Ok(Loaded { config, file, origins: origins.collect() })
             }
-            _ => Err(ConfigError::Invalid(layers.problems)),
+            _ => Err(ConfigError::Invalid(in_reading_order(layers.problems))),
         }
     }
+}
+
+/// The file from top to bottom, then the environment, then the flags.
+fn in_reading_order(mut problems: Vec<Problem>) -> Vec<Problem> {
+    problems.sort_by_key(|problem| match &problem.origin {
+        Origin::Default => (0, 0),
+        Origin::File { line, .. } => (1, *line),
+        Origin::Env { .. } => (2, 0),
+        Origin::Flag { .. } => (3, 0),
+    });
+    problems
 }
 
 /// The executor `claude` is always there and is of the kind `claude` unless the file says otherwise.
@@ -125,7 +136,11 @@ fn required_of(key: &Key) -> Vec<(&'static str, Value)> {
 fn check_required(layers: &mut Layers) {
     let mut missing = Vec::new();
     for (entry, origin) in &layers.entries {
-        for (name, _) in required_of(entry) {
+        let schema_says = required_of(entry).into_iter().map(|(name, _)| name);
+        // The kind of an executor is its name unless it says otherwise, and only `claude` is the
+        // name of a kind; a schema cannot say that.
+        let kind = (entry.parent() == Key::dotted("executors")).then_some("kind");
+        for name in schema_says.chain(kind) {
             let key = entry.child(name);
             let known_wrong = layers.problems.iter().any(|problem| problem.key == key);
             if !layers.values.contains_key(&key) && !known_wrong {

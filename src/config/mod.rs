@@ -1,6 +1,6 @@
 //! What the owner may set: one struct per section, read from file, environment and flags.
 //!
-//! The structs in [`section`] are the whole truth. Their doc comments and attributes become the JSON
+//! The structs below [`Config`] are the whole truth. Their doc comments and attributes become the JSON
 //! schema, and the schema is what loading checks keys, types and ranges against, so that a key
 //! exists in one place only. The rule: no key that does nothing. A new key is a field, a row in
 //! the table of `reload.rs`, and, where it depends on others, a line in `validate.rs`.
@@ -18,12 +18,12 @@ mod overrides;
 mod paths;
 mod reload;
 mod schema;
-pub mod section;
+mod section;
 mod show;
 #[cfg(test)]
 mod tests;
 mod validate;
-pub mod value;
+mod value;
 
 pub use self::edit::{EditError, add_project, remove_project};
 pub use self::error::{Cause, ConfigError, Problem};

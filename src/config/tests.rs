@@ -3,6 +3,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use proptest::prelude::*;
+
 use super::*;
 
 const FILE: &str = "/home/ada/.config/gateway/config.toml";
@@ -118,14 +120,14 @@ fn all_wrong_values_are_reported_at_once_with_what_is_allowed() {
         [
             "1: `server` is 3; allowed: a table, written as `[server]`",
             "3: `tasks.max_concurrent` is \"three\"; allowed: a whole number from 1 to 64",
-            "6: `limits.burst` is 0; allowed: a whole number from 1 to 1000000",
-            "10: `secrets.backend` is the date 1979-05-27; allowed: \"keyring\", \"file\"",
-            "12: `projects.a.default` is \"yes\"; allowed: true or false",
-            "8: `log.level` is \"loud\": not one of the allowed words; allowed: \"error\", \"warn\", \
-             \"info\", \"debug\", \"trace\"",
             "4: `tasks.output_bytes_max` is \"lots\": a size is a whole number and its unit (B, kB, \
              MB, GB, KiB, MiB, GiB); allowed: a size such as \"512kB\", \"10MB\", \"256MiB\" or \"2GB\"",
+            "6: `limits.burst` is 0; allowed: a whole number from 1 to 1000000",
+            "8: `log.level` is \"loud\": not one of the allowed words; allowed: \"error\", \"warn\", \
+             \"info\", \"debug\", \"trace\"",
+            "10: `secrets.backend` is the date 1979-05-27; allowed: \"keyring\", \"file\"",
             "11: `projects.a.path` is missing; allowed: a path in double quotes",
+            "12: `projects.a.default` is \"yes\"; allowed: true or false",
         ]
         .map(|line| format!("{FILE}:{line}"))
     );
@@ -157,6 +159,10 @@ fn contradictions_between_keys_are_refused() {
             "[executors.fast]\nmodel = \"haiku\"",
             "`executors.fast.kind` is missing; allowed: \"claude\"",
         ),
+        ("[executors.claude]\nmodel = \"--evil\"", "cannot begin with `-`"),
+        ("[projects.a]\npath = \"/a\"\nallowed_tools = [\"-x\"]", "cannot begin with `-`"),
+        ("[projects.a]\npath = \"/a\"\nallowed_tools = [\"\"]", "is empty"),
+        ("[projects.a]\npath = \"/a\"\ndescription = \"a\\u0007\"", "control characters"),
         ("[server]\npublic_url = \"http://a.example.org\"", "loopback host only"),
     ] {
         let refusals = refusals(text);
@@ -288,4 +294,172 @@ fn the_default_project_is_the_marked_or_the_only_one() {
     assert_eq!(name(a), Some("a".to_owned()));
     assert_eq!(name(&format!("{a}{b}")), None);
     assert_eq!(name(&format!("{a}{b}default = true\n")), Some("b".to_owned()));
+}
+
+#[test]
+fn the_block_of_the_design_is_accepted_without_naming_kinds() {
+    let text = "[executors.claude]  # its name is its kind\ncommand = \"claude\"\n\
+                owner_settings = false\nenv_pass = []\n";
+    assert_eq!(load(text).unwrap().config, Config::default());
+}
+
+#[test]
+fn the_example_has_every_key_of_the_schema_and_the_schema_has_every_key_of_it() {
+    let loaded = load(DOCUMENTED).unwrap();
+    let shape = |key: &Key| {
+        let mut parts = key.parts().to_vec();
+        if ["projects", "executors"].contains(&parts[0].as_str()) {
+            parts[1] = "*".to_owned();
+        }
+        parts.join(".")
+    };
+    let in_example: std::collections::BTreeSet<_> = show::flatten(&loaded.config)
+        .iter()
+        .filter(|(key, _)| *loaded.origin(key) != Origin::Default)
+        .map(|(key, _)| shape(key))
+        .collect();
+    let in_schema: std::collections::BTreeSet<_> =
+        schema::leaves().iter().map(|(key, _)| key.parts().join(".")).collect();
+    assert_eq!(in_example, in_schema);
+}
+
+#[test]
+fn every_default_of_the_schema_is_what_an_empty_config_has() {
+    let config = load("[projects.a]\npath = \"/a\"\n").unwrap().config;
+    let values: BTreeMap<_, _> = show::flatten(&config).into_iter().collect();
+    for (key, leaf) in schema::leaves() {
+        let name = key.to_string().replace("projects.\"*\"", "projects.a");
+        let key = Key::dotted(&name.replace("executors.\"*\"", "executors.claude"));
+        if let Some(default) = leaf.get("default") {
+            assert_eq!(Some(default), values.get(&key), "{key}");
+        }
+        assert!(leaf.get("description").is_some(), "{key} has no description");
+    }
+}
+
+#[test]
+fn what_is_shown_is_a_config_that_loads_to_the_same() {
+    let text = format!("{DOCUMENTED}\n[projects.b]\npath = \"/b \\\"c\\\"\"\n");
+    let loaded = load(&text).unwrap();
+    let shown = loaded.show_text();
+    assert!(shown.contains("tasks.max_concurrent = 3  # /home/ada"), "{shown}");
+    assert!(shown.contains("projects.b.max_concurrent = 1  # default"), "{shown}");
+    assert_eq!(load(&shown).unwrap().config, loaded.config);
+    let json = loaded.show_json();
+    assert_eq!(json["schema"], 1);
+    let port = json["settings"].as_array().unwrap().iter().find(|s| s["key"] == "server.listen");
+    assert_eq!(port.unwrap()["source"], "file");
+}
+
+#[test]
+fn what_stands_after_an_equals_sign_in_env_pass_is_not_repeated() {
+    let refusals = refusals("[executors.claude]\nenv_pass = [\"API_KEY=hunter2\"]");
+    assert!(refusals[0].contains("API_KEY") && !refusals[0].contains("hunter2"), "{refusals:?}");
+}
+
+/// Every key with a name in place of `*`, and the example's value of it.
+fn every_key() -> Vec<(Key, serde_json::Value)> {
+    let values = show::flatten(&load(DOCUMENTED).unwrap().config);
+    assert_eq!(values.len(), schema::leaves().len());
+    values
+}
+
+#[test]
+fn every_key_can_be_set_by_its_variable() {
+    for (key, value) in every_key() {
+        let parts: Vec<_> =
+            key.parts().iter().map(|part| part.replace('-', "_").to_uppercase()).collect();
+        let name = format!("GATEWAY_{}", parts.join("__"));
+        let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let loaded = load_with(DOCUMENTED, &[(&name, &text)], &Overrides::new("/work")).unwrap();
+        assert_eq!(*loaded.origin(&key), Origin::Env { name });
+        assert_eq!(loaded.config, load(DOCUMENTED).unwrap().config);
+    }
+}
+
+#[test]
+fn a_value_of_another_type_is_refused_for_every_key() {
+    for (key, value) in every_key() {
+        for wrong in
+            ["1979-05-27", "{ a = 1 }", "[[1]]", "1.5", "99999999999", "true", "\"\\u0000\""]
+        {
+            let same_type = match &value {
+                serde_json::Value::Bool(_) => wrong == "true",
+                serde_json::Value::String(_) => wrong.starts_with('"'),
+                _ => false,
+            };
+            // A project needs its folder whatever else is wrong.
+            let needs_path = key.to_string().starts_with("projects") && key.last() != "path";
+            let path = if needs_path { "projects.my-api.path = \"/a\"\n" } else { "" };
+            if same_type {
+                continue;
+            }
+            let refusals = refusals(&format!("{path}{key} = {wrong}\n"));
+            let expected = format!("`{key}` is ");
+            assert!(
+                refusals.len() == 1 && refusals[0].contains(&expected),
+                "{key} {wrong} {refusals:?}"
+            );
+        }
+    }
+}
+
+/// Texts that are nearly configs.
+fn nearly_toml() -> impl Strategy<Value = String> {
+    let word = prop_oneof![
+        proptest::sample::select(vec![
+            "server",
+            "tasks",
+            "projects",
+            "executors",
+            "a",
+            "claude",
+            "listen",
+            "path",
+            "\"x y\"",
+            "kind",
+            "[",
+            "]",
+            "[[",
+            "]]",
+            ".",
+            " = ",
+            "\n",
+            "\"",
+            "3",
+            "true",
+            "1979-05-27",
+            "nan",
+            "{",
+            "}",
+            ",",
+            "#",
+            "~/x",
+            "\"~\"",
+            "\"/a\"",
+            "default",
+            "''",
+            "tunnel",
+            "ngrok",
+        ])
+        .prop_map(str::to_owned),
+        "\\PC{0,4}",
+    ];
+    proptest::collection::vec(word, 0..20).prop_map(|words| words.concat())
+}
+
+proptest! {
+    #[test]
+    fn loading_never_panics_and_every_problem_has_words_and_a_hint(
+        text in nearly_toml(),
+        name in "GATEWAY_[A-Z_]{0,12}__[A-Z_.]{0,8}",
+        value in "\\PC{0,8}",
+    ) {
+        if let Err(err) = load_with(&text, &[(&name, &value)], &Overrides::new("/work")) {
+            prop_assert!(!err.to_string().is_empty() && !err.hint().is_empty());
+            for problem in err.problems() {
+                prop_assert!(!problem.hint().is_empty());
+            }
+        }
+    }
 }

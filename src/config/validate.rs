@@ -4,6 +4,8 @@ use super::key::Key;
 use super::section::Config;
 use super::value::{Size, Span};
 
+/// A description goes to the chat with every list of projects.
+const DESCRIPTION_CHARS_MAX: usize = 500;
 const MINUTE: Span = Span::of_secs(60);
 const MONTH: Span = Span::of_secs(30 * 86_400);
 const WEEK: Span = Span::of_secs(7 * 86_400);
@@ -118,14 +120,41 @@ fn executors(config: &Config, found: &mut Found) {
             let reason = format!("`{key}` is empty");
             add(found, &[&key], reason, "name a program, such as \"claude\", or remove the key");
         }
+        if let Some(model) = executor.model() {
+            argument(found, &format!("executors.{name}.model"), model);
+        }
         let key = format!("executors.{name}.env_pass");
         for variable in &executor.env_pass {
             if let Some(reason) = not_passable(variable) {
-                let reason = format!("`{key}` has {variable:?}: {reason}");
+                let reason = format!("`{key}` has {:?}: {reason}", name_of(variable));
                 add(found, &[&key], reason, format!("remove it from `{key}`"));
             }
         }
     }
+}
+
+/// The name in what may be a name with a value, which is not for printing.
+fn name_of(variable: &str) -> &str {
+    variable.split('=').next().unwrap_or_default()
+}
+
+/// Notes a text that would not arrive as what it is on an agent's command line.
+fn argument(found: &mut Found, key: &str, text: &str) {
+    let reason = if text.starts_with('-') {
+        "an entry cannot begin with `-`: the agent would take it for an option"
+    } else if text.trim().is_empty() {
+        "an entry is empty"
+    } else if text.chars().any(char::is_control) {
+        "an entry holds control characters"
+    } else {
+        return;
+    };
+    add(
+        found,
+        &[key],
+        format!("`{key}`: {reason}"),
+        format!("correct or remove that entry of `{key}`"),
+    );
 }
 
 /// Why an environment variable cannot be passed on to an agent.
@@ -162,6 +191,19 @@ fn projects(config: &Config, found: &mut Found) {
         let key = format!("projects.{name}.path");
         if project.path.as_os_str().is_empty() {
             add(found, &[&key], format!("`{key}` is empty"), "set it to the project's folder");
+        }
+        let key = format!("projects.{name}.allowed_tools");
+        for tool in &project.allowed_tools {
+            argument(found, &key, tool);
+        }
+        let key = format!("projects.{name}.description");
+        let chars = project.description.chars().count();
+        if chars > DESCRIPTION_CHARS_MAX || project.description.chars().any(char::is_control) {
+            let reason = format!(
+                "`{key}` has {chars} characters; allowed: at most {DESCRIPTION_CHARS_MAX} on one \
+                 line, without control characters"
+            );
+            add(found, &[&key], reason, "shorten it to one line");
         }
         let key = format!("projects.{name}.executor");
         if !config.executors.contains_key(project.executor.as_str()) {

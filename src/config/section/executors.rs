@@ -20,8 +20,8 @@ choice! {
 #[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct ClaudeExecutor {
-    /// What it is: `claude`. The executor named `claude` need not say.
-    #[schemars(extend("examples" = ["claude"]))]
+    /// What it is: `claude`. Only the executor that is named `claude` need not say.
+    #[serde(default = "claude_kind")]
     pub kind: ExecutorKind,
     /// The program, by name or path.
     #[serde(default = "claude_program")]
@@ -42,7 +42,7 @@ pub struct ClaudeExecutor {
 impl Default for ClaudeExecutor {
     fn default() -> Self {
         Self {
-            kind: ExecutorKind::Claude,
+            kind: claude_kind(),
             command: claude_program(),
             owner_settings: false,
             env_pass: Vec::new(),
@@ -57,6 +57,10 @@ impl ClaudeExecutor {
     pub fn model(&self) -> Option<&str> {
         (!self.model.is_empty()).then_some(self.model.as_str())
     }
+}
+
+const fn claude_kind() -> ExecutorKind {
+    ExecutorKind::Claude
 }
 
 fn claude_program() -> PathBuf {

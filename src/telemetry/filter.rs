@@ -1,0 +1,76 @@
+//! Which lines are wanted, and the libraries that are never heard below `info`.
+use tracing::Level;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+
+use crate::config::LogLevel;
+
+/// Libraries whose lower levels print frames, headers or secrets (TRACE of `muxado` has the
+/// authtoken, DEBUG of `ngrok` passwords), or drown everything else. A name covers all that begin
+/// with it.
+pub(super) const CAPPED: [&str; 10] =
+    ["muxado", "ngrok", "rmcp", "hyper", "h2", "reqwest", "rustls", "tower", "want", "zbus"];
+
+/// How `-q` and `-v` change the configured level: so many steps down or up.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Verbosity {
+    /// How often `-q` was given.
+    pub quiet: u8,
+    /// How often `-v` was given.
+    pub verbose: u8,
+}
+
+impl Verbosity {
+    /// The level that counts when the config says `configured`.
+    #[must_use]
+    pub fn apply(self, configured: LogLevel) -> LogLevel {
+        const STEPS: [LogLevel; 5] =
+            [LogLevel::Error, LogLevel::Warn, LogLevel::Info, LogLevel::Debug, LogLevel::Trace];
+        let from = STEPS.iter().position(|step| *step == configured).unwrap_or(2);
+        let to = (from + usize::from(self.verbose)).saturating_sub(usize::from(self.quiet));
+        STEPS[to.min(STEPS.len() - 1)]
+    }
+}
+
+/// The filter of `level`.
+pub(super) fn targets(level: LogLevel) -> Targets {
+    let level = match level {
+        LogLevel::Error => Level::ERROR,
+        LogLevel::Warn => Level::WARN,
+        LogLevel::Info => Level::INFO,
+        LogLevel::Debug => Level::DEBUG,
+        LogLevel::Trace => Level::TRACE,
+    };
+    let capped = LevelFilter::from_level(level.min(Level::INFO));
+    Targets::new()
+        .with_default(LevelFilter::from_level(level))
+        .with_targets(CAPPED.map(|target| (target, capped)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quiet_and_verbose_move_the_configured_level() {
+        let apply = |quiet, verbose, level| Verbosity { quiet, verbose }.apply(level);
+        assert_eq!(apply(0, 0, LogLevel::Info), LogLevel::Info);
+        assert_eq!(apply(0, 1, LogLevel::Info), LogLevel::Debug);
+        assert_eq!(apply(0, 9, LogLevel::Info), LogLevel::Trace);
+        assert_eq!(apply(1, 0, LogLevel::Info), LogLevel::Warn);
+        assert_eq!(apply(200, 0, LogLevel::Trace), LogLevel::Error);
+        assert_eq!(apply(1, 1, LogLevel::Warn), LogLevel::Warn);
+    }
+
+    #[test]
+    fn libraries_that_print_secrets_stay_at_info_at_any_level() {
+        let trace = targets(LogLevel::Trace);
+        for target in ["muxado::session", "ngrok", "rmcp::transport", "hyper_util::client"] {
+            assert!(!trace.would_enable(target, &Level::DEBUG), "{target}");
+            assert!(trace.would_enable(target, &Level::INFO), "{target}");
+        }
+        for target in ["gateway::auth", "gateway_tunnels::ngrok"] {
+            assert!(trace.would_enable(target, &Level::TRACE), "{target}");
+        }
+        assert!(!targets(LogLevel::Error).would_enable("ngrok", &Level::INFO));
+    }
+}
