@@ -145,7 +145,8 @@ fn is_shim(args: &[Vec<u8>]) -> bool {
     args.get(1).is_some_and(|arg| arg == SHIM_SUBCOMMAND.as_bytes())
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod tests {
     use std::process::{Child, Command, Stdio};
 

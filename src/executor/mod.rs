@@ -6,6 +6,7 @@
 //! line where the composition root fills the [`Registry`].
 mod contract;
 mod registry;
+pub mod shim;
 pub use self::contract::{
     Availability, Capabilities, Command, Ended, Executor, Item, Job, Link, Pace, Report, RunEnd,
     Start,

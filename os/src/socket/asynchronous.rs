@@ -38,10 +38,7 @@ impl AsyncListener {
         #[cfg(unix)]
         return Ok(Self { inner: tokio::net::UnixListener::from_std(listener.into_std())? });
         #[cfg(not(unix))]
-        {
-            drop(listener);
-            Err(crate::unsupported("a Unix socket"))
-        }
+        match listener.never {}
     }
 
     /// Waits for one connection. Cancel-safe.
@@ -77,10 +74,7 @@ impl AsyncStream {
         #[cfg(unix)]
         return Ok(Self { inner: tokio::net::UnixStream::from_std(stream.into_std())? });
         #[cfg(not(unix))]
-        {
-            drop(stream);
-            Err(crate::unsupported("a Unix socket"))
-        }
+        match stream.never {}
     }
 
     /// Who is at the other end, as the kernel knew it when they connected.
