@@ -5,3 +5,4 @@
 //! `model`, `policy`, `config`, `clock`, `qr`, `telemetry` → `store`, `secret`, `http`, `audit` →
 //! `auth`, `project`, `executor`, `task` → `mcp`, `web` → `gateway` → `cli`.
 pub mod clock;
+pub mod project;
