@@ -9,6 +9,7 @@ pub mod config;
 pub mod executor;
 pub mod http;
 pub mod model;
+pub mod project;
 pub mod qr;
 pub mod secret;
 pub mod store;

@@ -1,0 +1,98 @@
+//! Git directories that the gateway writes itself, file by file, so that nothing in them is
+//! inherited from a template, a configuration or a stranger.
+use std::fs;
+use std::path::Path;
+
+use super::error::{Doing, ProjectError};
+use super::owner::Settings;
+use super::oid::ObjectFormat;
+use super::platform;
+
+/// Who commits by default in a repository, written into its configuration.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub(super) struct Identity {
+    /// `user.name`.
+    pub(super) name: Option<String>,
+    /// `user.email`.
+    pub(super) email: Option<String>,
+}
+
+/// Writes an empty git directory: HEAD on `branch`, its own config, no hooks, no remotes.
+///
+/// # Errors
+///
+/// When a file or folder cannot be written.
+pub(super) fn write(
+    dir: &Path,
+    branch: &str,
+    bare: bool,
+    settings: &Settings,
+    identity: &Identity,
+) -> Result<(), ProjectError> {
+    for folder in ["objects/pack", "objects/info", "refs/heads", "refs/tags", "info"] {
+        let folder = dir.join(folder);
+        platform::private_dir(&folder).doing("making", &folder)?;
+    }
+    let file = |name: &str, text: String| {
+        let path = dir.join(name);
+        fs::write(&path, text).doing("writing", &path)
+    };
+    file("config", config(bare, settings, false, identity))?;
+    file("HEAD", format!("ref: refs/heads/{branch}\n"))
+}
+
+/// The text of a git directory's configuration.
+pub(super) fn config(
+    bare: bool,
+    settings: &Settings,
+    reftable: bool,
+    identity: &Identity,
+) -> String {
+    let sha256 = settings.format == ObjectFormat::Sha256;
+    let version = u8::from(sha256 || reftable);
+    let mut out = format!("[core]\n\trepositoryformatversion = {version}\n\tbare = {bare}\n");
+    for (key, value) in &settings.core {
+        out += &format!("\t{key} = {value}\n");
+    }
+    if version == 1 {
+        out += "[extensions]\n";
+    }
+    if sha256 {
+        out += "\tobjectFormat = sha256\n";
+    }
+    if reftable {
+        out += "\trefStorage = reftable\n";
+    }
+    if identity.name.is_some() || identity.email.is_some() {
+        out += "[user]\n";
+    }
+    for (key, value) in [("name", &identity.name), ("email", &identity.email)] {
+        if let Some(value) = value {
+            out += &format!("\t{key} = \"{}\"\n", escaped(value));
+        }
+    }
+    out
+}
+
+/// A value inside the double quotes of a configuration file.
+fn escaped(value: &str) -> String {
+    value
+        .chars()
+        .filter(|c| !c.is_control())
+        .flat_map(|c| matches!(c, '"' | '\\').then_some('\\').into_iter().chain([c]))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_cannot_break_out_of_its_line() {
+        let name = Some("A \"B\" \\ C\n[core]\nhooksPath = /evil".to_owned());
+        let identity = Identity { name, email: None };
+        let text = config(false, &Settings::default(), false, &identity);
+        assert!(text.ends_with("\tname = \"A \\\"B\\\" \\\\ C[core]hooksPath = /evil\"\n"), "{text}");
+        assert_eq!(text.lines().filter(|line| line.starts_with('[')).count(), 2);
+    }
+}

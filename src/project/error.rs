@@ -1,0 +1,145 @@
+//! [`ProjectError`]: why something with a project or a workspace could not be done.
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::branch::{BranchName, InvalidBranch};
+use super::git::GitError;
+
+/// Why something with a project or a workspace could not be done.
+///
+/// Texts name paths of the owner's machine: show them to the owner, not to the chat.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ProjectError {
+    /// Git did not answer.
+    #[error(transparent)]
+    Git(#[from] GitError),
+    /// A file or folder could not be read or written.
+    #[error("{doing} {}: {source}", path.display())]
+    Io {
+        /// What was being done, such as `reading`.
+        doing: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// The blocking pool is gone: the program is shutting down.
+    #[error("the gateway is shutting down")]
+    ShuttingDown,
+    /// The project's repository cannot be understood.
+    #[error("the repository at {} cannot be used: {why}", path.display())]
+    BadRepository {
+        /// The repository.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// Tasks cannot work in a folder of this kind with this isolation.
+    #[error("a bare repository has no folder to work in")]
+    BareInPlace,
+    /// The base that was asked for does not exist.
+    #[error("the project has no branch or commit {0:?}")]
+    UnknownBase(String),
+    /// The path cannot be inside a repository.
+    #[error("a path inside a repository is relative, without `..` and NUL")]
+    BadPath,
+    /// The task's id cannot be part of a branch's and a folder's name.
+    #[error("a task id has 1 to 64 letters, digits and dashes and begins with none")]
+    BadTaskId,
+    /// Prefix and task id do not make a branch's name.
+    #[error(transparent)]
+    Branch(#[from] InvalidBranch),
+    /// The owner's repository has another branch of that name.
+    #[error("the project already has a branch {0} with other commits")]
+    BranchExists(BranchName),
+    /// A branch `a` forbids a branch `a/b`, and the other way round.
+    #[error("the branch {wanted} cannot stand beside the branch {existing}")]
+    BranchBlocked {
+        /// The task's branch.
+        wanted: BranchName,
+        /// The branch in its way.
+        existing: String,
+    },
+    /// The folder for the task's work is in use.
+    #[error("{} already holds a task's work", .0.display())]
+    WorkDirInUse(PathBuf),
+    /// The folder holds no workspace.
+    #[error("{} holds no workspace", .0.display())]
+    NoWorkspace(PathBuf),
+    /// The folder without git is too large to copy or record.
+    #[error("{} holds more than {files_max} files or {bytes_max} bytes", path.display())]
+    FolderTooLarge {
+        /// The folder.
+        path: PathBuf,
+        /// The most files.
+        files_max: usize,
+        /// The most bytes.
+        bytes_max: u64,
+    },
+    /// The work left behind is too large to keep.
+    #[error("the task changed more than {files_max} files or {bytes_max} bytes")]
+    ChangesTooLarge {
+        /// The most files.
+        files_max: usize,
+        /// The most bytes.
+        bytes_max: u64,
+    },
+    /// The folder that the task worked in was replaced by something else.
+    #[error("{} is no longer the folder that the task was given", .0.display())]
+    TreeReplaced(PathBuf),
+    /// The workspace has no result yet.
+    #[error("the task's work has not been settled")]
+    NotSettled,
+    /// Removing would lose work.
+    #[error("the task's work is not in the project: {0}")]
+    WouldLoseWork(&'static str),
+    /// Objects that a diff needs are gone.
+    #[error("the commits of this task are no longer stored")]
+    Gone,
+}
+
+impl ProjectError {
+    /// What the owner can do about it.
+    #[must_use]
+    pub const fn hint(&self) -> &'static str {
+        match self {
+            Self::Git(git) => git.hint(),
+            Self::Io { .. } => "check free space and the permissions of the path",
+            Self::ShuttingDown => "try again when the gateway is up",
+            Self::BadRepository { .. } => "run `git status` and `git fsck` in the project",
+            Self::BareInPlace => "set `isolation = \"clone\"` for the project",
+            Self::UnknownBase(_) => "`git branch` in the project shows its branches",
+            Self::BadPath => "give a path as the list of changed files shows it",
+            Self::BadTaskId => "use the id that `start_task` returned",
+            Self::Branch(_) => "correct `branch_prefix` of the project",
+            Self::BranchExists(_) => "rename or delete that branch, then settle the task again",
+            Self::BranchBlocked { .. } => "set another `branch_prefix` for the project",
+            Self::WorkDirInUse(_) => "settle and remove that task's work first",
+            Self::NoWorkspace(_) => "its work was removed; the branch in the project may remain",
+            Self::FolderTooLarge { .. } => {
+                "run `git init` and commit what matters in it, or choose a smaller folder"
+            }
+            Self::ChangesTooLarge { .. } => {
+                "take what you need from the task's folder by hand, or add the rest to .gitignore"
+            }
+            Self::TreeReplaced(_) => "look into the task's folder before removing it",
+            Self::NotSettled => "wait until the task has ended",
+            Self::WouldLoseWork(_) => "merge or keep the branch, or discard it on purpose",
+            Self::Gone => "the branch was deleted from the project and from the gateway",
+        }
+    }
+}
+
+/// Adds what was being done, and where, to an error of the file system.
+pub(super) trait Doing<T> {
+    /// Says what was being done to `path`.
+    fn doing(self, doing: &'static str, path: &Path) -> Result<T, ProjectError>;
+}
+
+impl<T> Doing<T> for io::Result<T> {
+    fn doing(self, doing: &'static str, path: &Path) -> Result<T, ProjectError> {
+        self.map_err(|source| ProjectError::Io { doing, path: path.to_owned(), source })
+    }
+}
