@@ -1,0 +1,139 @@
+//! Bodies with an end: requests that must arrive in time, event streams that stop at shutdown.
+use std::convert::Infallible;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use axum::body::Body;
+use bytes::Bytes;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::body::{Body as HttpBody, Frame, SizeHint};
+use tokio::time::Sleep;
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+
+/// Why a request's body could not be had.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum BodyError {
+    /// It is larger than this route takes.
+    #[error("the body is too large")]
+    TooLarge,
+    /// It did not arrive in time.
+    #[error("the body did not arrive in time")]
+    TooSlow,
+    /// The connection broke, or its framing is wrong.
+    #[error("the body did not arrive whole")]
+    Broken,
+}
+
+/// Reads a whole request body. The guard has bounded it in size and time.
+///
+/// # Errors
+///
+/// Says which bound it broke.
+pub async fn read_whole(body: Body) -> Result<Bytes, BodyError> {
+    match body.collect().await {
+        Ok(collected) => Ok(collected.to_bytes()),
+        Err(err) => Err(cause(&err)),
+    }
+}
+
+fn cause(err: &(dyn std::error::Error + 'static)) -> BodyError {
+    let mut next = Some(err);
+    while let Some(err) = next {
+        if err.is::<LengthLimitError>() {
+            return BodyError::TooLarge;
+        }
+        if let Some(known) = err.downcast_ref::<BodyError>() {
+            return *known;
+        }
+        next = err.source();
+    }
+    BodyError::Broken
+}
+
+/// Bounds a request body to `bytes_max` and to `time_max` from its first wait.
+pub(super) fn bounded(body: Body, bytes_max: usize, time_max: Duration) -> Body {
+    if body.is_end_stream() {
+        return body;
+    }
+    Body::new(Limited::new(Timed { body, time_max, deadline: None }, bytes_max))
+}
+
+struct Timed {
+    body: Body,
+    time_max: Duration,
+    deadline: Option<Pin<Box<Sleep>>>,
+}
+
+impl HttpBody for Timed {
+    type Data = Bytes;
+    type Error = axum::BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        if let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(cx) {
+            return Poll::Ready(frame.map(|frame| frame.map_err(Into::into)));
+        }
+        let time_max = self.time_max;
+        let deadline = self.deadline.get_or_insert_with(|| Box::pin(tokio::time::sleep(time_max)));
+        match deadline.as_mut().poll(cx) {
+            Poll::Ready(()) => Poll::Ready(Some(Err(BodyError::TooSlow.into()))),
+            Poll::Pending => Poll::Pending,
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// Ends an event stream `grace` after `draining` is cancelled, so that last words get out.
+pub(super) fn ends_at_shutdown(body: Body, draining: CancellationToken, grace: Duration) -> Body {
+    let draining = Some(Box::pin(draining.cancelled_owned()));
+    Body::new(EndsAtShutdown { body, draining, grace, last_words: None })
+}
+
+struct EndsAtShutdown {
+    body: Body,
+    draining: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
+    grace: Duration,
+    last_words: Option<Pin<Box<Sleep>>>,
+}
+
+impl HttpBody for EndsAtShutdown {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        if let Some(draining) = &mut self.draining
+            && draining.as_mut().poll(cx).is_ready()
+        {
+            self.draining = None;
+            self.last_words = Some(Box::pin(tokio::time::sleep(self.grace)));
+        }
+        if let Some(last_words) = &mut self.last_words
+            && last_words.as_mut().poll(cx).is_ready()
+        {
+            return Poll::Ready(None);
+        }
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+}
+
+/// Turns a body that cannot fail into the one every route answers with.
+pub fn infallible<B>(body: B) -> Body
+where
+    B: HttpBody<Data = Bytes, Error = Infallible> + Send + 'static,
+{
+    Body::new(body)
+}

@@ -1,0 +1,320 @@
+//! What every request passes before a route sees it, in this order: framing and size, name, page of
+//! origin, rate. Then the answer gets its headers, and a panic becomes an id in the log.
+use std::fmt;
+use std::net::IpAddr;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use futures::FutureExt;
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, header};
+use hyper::body::Body as _;
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt;
+use tracing::Instrument;
+
+use super::arrival::Peer;
+use super::body;
+use super::forwarded::{TrustedProxy, forwarded_for};
+use super::hosts::{HostError, Hosts, Way, page_may_call};
+use super::ingress::{Ingress, IngressKind};
+use super::limit::{BearerTicket, RateLimit};
+use super::page::ErrorAnswer;
+use crate::clock::Entropy;
+
+/// Largest body of a message to `/mcp`, and of anything else.
+const MCP_BYTES_MAX: usize = 4 << 20;
+const BYTES_MAX: usize = 64 << 10;
+/// Longest path and query together.
+const TARGET_BYTES_MAX: usize = 8 << 10;
+/// A request body must have arrived this long after its head.
+const BODY_TIME_MAX: Duration = Duration::from_secs(30);
+/// How long event streams may still say goodbye at shutdown.
+const LAST_WORDS: Duration = Duration::from_millis(1500);
+
+static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Names one request in the log and in the answer's `X-Request-Id`; a request extension.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct RequestId(pub String);
+
+/// Cancelled when the gateway begins to shut down: long waits and streams end. A request extension.
+#[derive(Clone, Debug)]
+pub struct Draining(pub CancellationToken);
+
+/// What is known about a connection.
+#[derive(Clone, Debug)]
+pub struct ConnectionFacts {
+    /// The way in, and our end of it.
+    pub way: Way,
+    /// Whose connection it is.
+    pub peer: Peer,
+}
+
+/// What the guard is made of.
+#[derive(Debug)]
+pub struct GuardParts {
+    /// The routes, finished by [`super::with_common_routes`].
+    pub routes: Router,
+    /// Names and their rules.
+    pub hosts: Hosts,
+    /// Requests per caller.
+    pub limit: Arc<RateLimit>,
+    /// Proxies whose `X-Forwarded-For` is believed (`server.trusted_proxies`).
+    pub trusted_proxies: Vec<TrustedProxy>,
+    /// Makes request ids.
+    pub entropy: Arc<dyn Entropy>,
+    /// Cancelled when shutting down begins.
+    pub draining: CancellationToken,
+}
+
+/// Stands in front of all routes. Cheap to share.
+pub struct Guard {
+    parts: GuardParts,
+}
+
+impl fmt::Debug for Guard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Guard").field("parts", &self.parts).finish()
+    }
+}
+
+impl Guard {
+    /// A guard in front of `parts.routes`.
+    #[must_use]
+    pub fn new(parts: GuardParts) -> Self {
+        Self { parts }
+    }
+
+    /// Answers one request. Never fails: what goes wrong is an answer.
+    pub async fn respond(&self, facts: &ConnectionFacts, request: Request<Body>) -> Response<Body> {
+        let id = hex(&self.parts.entropy.bytes::<8>());
+        let span = tracing::info_span!(
+            "request", %id, way = ?facts.way.kind, method = %request.method(),
+            // Never the query: it may carry what nobody should keep.
+            path = request.uri().path(),
+        );
+        let headers = request.headers().get(header::ACCEPT).cloned();
+        let answered = AssertUnwindSafe(self.admit(facts, request, &id)).catch_unwind();
+        let mut response = match answered.instrument(span.clone()).await {
+            Ok(response) => response,
+            // The panic itself was logged by the panic hook, within the span.
+            Err(_) => span.in_scope(|| internal_error(headers, &id)),
+        };
+        tracing::debug!(parent: &span, status = response.status().as_u16(), "answered");
+        finish(&mut response, &id);
+        if is_event_stream(&response) {
+            let draining = self.parts.draining.clone();
+            response = response.map(|body| body::ends_at_shutdown(body, draining, LAST_WORDS));
+        }
+        response
+    }
+
+    async fn admit(
+        &self,
+        facts: &ConnectionFacts,
+        mut request: Request<Body>,
+        id: &str,
+    ) -> Response<Body> {
+        let bytes_max = if request.uri().path() == "/mcp" { MCP_BYTES_MAX } else { BYTES_MAX };
+        let refusal = match check_framing(&request, bytes_max) {
+            Ok(()) => None,
+            Err(answer) => Some(answer),
+        };
+        if let Some(answer) = refusal {
+            return answer.respond(request.headers());
+        }
+        let (origin, kind) =
+            match self.parts.hosts.judge(facts.way, request.uri(), request.headers()) {
+                Ok(judged) => judged,
+                Err(err) => return host_refused(&err, facts.way).respond(request.headers()),
+            };
+        if !page_may_call(&origin, kind, request.uri().path(), request.headers()) {
+            return foreign_page().respond(request.headers());
+        }
+        let ingress = Ingress { kind, client: self.client(facts, request.headers()) };
+        match self.count(&ingress, &request) {
+            Ok(Some(ticket)) => drop(request.extensions_mut().insert(ticket)),
+            Ok(None) => {}
+            Err(response) => return *response,
+        }
+        let extensions = request.extensions_mut();
+        extensions.insert(ingress);
+        extensions.insert(origin);
+        extensions.insert(RequestId(id.to_owned()));
+        extensions.insert(Draining(self.parts.draining.clone()));
+        let request = request.map(|body| body::bounded(body, bytes_max, BODY_TIME_MAX));
+        match self.parts.routes.clone().oneshot(request).await {
+            Ok(response) => response,
+            Err(never) => match never {},
+        }
+    }
+
+    /// Takes the request from its caller's bucket. A caller who has run out may still try a bearer
+    /// token at `/mcp`: the ticket then turns a refused one into 429, so that nobody's flood locks
+    /// out the owner of a good one.
+    fn count(
+        &self,
+        ingress: &Ingress,
+        request: &Request<Body>,
+    ) -> Result<Option<BearerTicket>, Box<Response<Body>>> {
+        if ingress.kind == IngressKind::Admin {
+            return Ok(None);
+        }
+        let limit = &self.parts.limit;
+        let refuse = |retry| Box::new(ErrorAnswer::too_many(retry, request.headers()));
+        let Some(token) = bearer(request.headers()).map(|bearer| limit.token(bearer)) else {
+            return limit.take_from(ingress).map(|()| None).map_err(refuse);
+        };
+        match limit.take_vouched(token) {
+            Some(Ok(())) => Ok(Some(BearerTicket::new(limit.clone(), token, true, None))),
+            Some(Err(retry)) => Err(refuse(retry)),
+            None => match limit.take_from(ingress) {
+                Err(retry) if request.uri().path() != "/mcp" => Err(refuse(retry)),
+                taken => Ok(Some(BearerTicket::new(limit.clone(), token, false, taken.err()))),
+            },
+        }
+    }
+
+    fn client(&self, facts: &ConnectionFacts, headers: &HeaderMap) -> Option<IpAddr> {
+        match &facts.peer {
+            Peer::Address(address) => {
+                Some(forwarded_for(*address, headers, &self.parts.trusted_proxies))
+            }
+            Peer::Header(name) => {
+                let mut values = headers.get_all(name).iter();
+                let only = values.next().filter(|_| values.next().is_none());
+                let address = only.and_then(|value| value.to_str().ok());
+                address.and_then(|text| text.trim().parse::<IpAddr>().ok())
+            }
+            Peer::Unknown => None,
+        }
+    }
+}
+
+/// The token of an `Authorization: Bearer` header, unchecked.
+fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
+    let value = headers.get(header::AUTHORIZATION)?.as_bytes();
+    let (scheme, token) = value.split_at_checked(7)?;
+    scheme.eq_ignore_ascii_case(b"bearer ").then_some(token)
+}
+
+fn check_framing(request: &Request<Body>, bytes_max: usize) -> Result<(), ErrorAnswer> {
+    let headers = request.headers();
+    if headers.contains_key(header::TRANSFER_ENCODING)
+        && headers.contains_key(header::CONTENT_LENGTH)
+    {
+        return Err(ErrorAnswer::new(
+            StatusCode::BAD_REQUEST,
+            "bad_framing",
+            "the request has both Content-Length and Transfer-Encoding",
+            "send one of them (RFC 9112 section 6.1)",
+        ));
+    }
+    let target = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
+    if target > TARGET_BYTES_MAX {
+        return Err(ErrorAnswer::new(
+            StatusCode::URI_TOO_LONG,
+            "uri_too_long",
+            format!("the path and query have {target} bytes, more than {TARGET_BYTES_MAX}"),
+            "send what is long in the body",
+        ));
+    }
+    let announced = request.body().size_hint().lower();
+    if announced > bytes_max as u64 {
+        return Err(too_large(bytes_max));
+    }
+    Ok(())
+}
+
+fn too_large(bytes_max: usize) -> ErrorAnswer {
+    ErrorAnswer::new(
+        StatusCode::PAYLOAD_TOO_LARGE,
+        "payload_too_large",
+        format!("the body is larger than the {bytes_max} bytes that this route takes"),
+        "send less at once",
+    )
+}
+
+fn host_refused(err: &HostError, way: Way) -> ErrorAnswer {
+    let (status, code) = match err {
+        HostError::Malformed => (StatusCode::BAD_REQUEST, "bad_host"),
+        HostError::Unknown(_) => (StatusCode::MISDIRECTED_REQUEST, "unknown_host"),
+    };
+    let hint = match (way.kind, way.local) {
+        (IngressKind::Local, Some(local)) => format!(
+            "use http://127.0.0.1:{}, or add the name to `server.allowed_hosts`",
+            local.port()
+        ),
+        (IngressKind::Lan, Some(local)) => {
+            format!("use http://{local}, or add the name to `server.allowed_hosts`")
+        }
+        (IngressKind::Admin, _) => "use the name localhost".to_owned(),
+        _ => {
+            "the tunnel's address may have changed: `gateway status` shows it; a name of your own \
+              belongs in `server.allowed_hosts` or `server.public_url`"
+                .to_owned()
+        }
+    };
+    ErrorAnswer::new(status, code, err.to_string(), hint)
+}
+
+fn foreign_page() -> ErrorAnswer {
+    ErrorAnswer::new(
+        StatusCode::FORBIDDEN,
+        "foreign_origin",
+        "a page of another origin may not call this address",
+        "open the gateway's own page, or use a client that is not a web page",
+    )
+}
+
+fn internal_error(accept: Option<HeaderValue>, id: &str) -> Response<Body> {
+    tracing::error!("a request handler panicked");
+    let headers: HeaderMap = accept.map(|accept| (header::ACCEPT, accept)).into_iter().collect();
+    let hint = format!("the log has the cause under the id {id}");
+    let message = "something went wrong inside the gateway";
+    ErrorAnswer::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", message, hint)
+        .respond(&headers)
+}
+
+fn is_event_stream(response: &Response<Body>) -> bool {
+    let media_type = response.headers().get(header::CONTENT_TYPE);
+    media_type.is_some_and(|value| value.as_bytes().starts_with(b"text/event-stream"))
+}
+
+/// Headers that every answer carries, unless its route decided otherwise.
+fn finish(response: &mut Response<Body>, id: &str) {
+    const DEFAULTS: [(HeaderName, HeaderValue); 6] = [
+        (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+        (header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
+        (header::REFERRER_POLICY, HeaderValue::from_static("same-origin")),
+        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+        (
+            header::CONTENT_SECURITY_POLICY,
+            HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"),
+        ),
+        (HeaderName::from_static("x-robots-tag"), HeaderValue::from_static("noindex")),
+    ];
+    let headers = response.headers_mut();
+    for (name, value) in DEFAULTS {
+        headers.entry(name).or_insert(value);
+    }
+    if let Ok(id) = HeaderValue::from_str(id) {
+        headers.insert(REQUEST_ID.clone(), id);
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    let mut out = String::with_capacity(bytes.len() * 2);
+    for byte in bytes {
+        // Writing to a String cannot fail.
+        let _ = write!(out, "{byte:02x}");
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,260 @@
+//! Accept loops and connections: counted, bounded, tracked, and brought to an end.
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::fmt;
+use std::net::IpAddr;
+use std::pin::pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use axum::body::Body;
+use http::Request;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::arrival::{Arrival, Listener, Peer};
+use super::guard::{ConnectionFacts, Guard};
+use super::hosts::Way;
+use super::ingress::IngressKind;
+use super::pace::{Paced, Working};
+
+/// A request head must have arrived this long after its first byte.
+const HEAD_TIME_MAX: Duration = Duration::from_secs(10);
+/// A kept-alive connection may stay silent this long.
+const IDLE_MAX: Duration = Duration::from_secs(30);
+/// Request line and headers together.
+const HEAD_BYTES_MAX: usize = 32 << 10;
+/// hyper's read buffer; must hold a head.
+const BUFFER_BYTES_MAX: usize = 64 << 10;
+/// Pause after a failed accept, such as one for lack of file descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// What is still under way this long after shutting down began is cut off.
+const DRAIN_MAX: Duration = Duration::from_secs(10);
+
+/// How many connections may be open at once.
+#[derive(Clone, Copy, Debug)]
+pub struct ConnectionLimits {
+    /// Per way in.
+    pub per_kind: usize,
+    /// Per client address, loopback excepted: there everyone has the same.
+    pub per_address: usize,
+}
+
+impl Default for ConnectionLimits {
+    fn default() -> Self {
+        Self { per_kind: 512, per_address: 64 }
+    }
+}
+
+/// Serves connections until it is shut down.
+#[derive(Debug)]
+pub struct Server {
+    shared: Arc<Shared>,
+    loops: TaskTracker,
+    connections: TaskTracker,
+}
+
+#[derive(Debug)]
+struct Shared {
+    guard: Guard,
+    limits: ConnectionLimits,
+    open: Mutex<Open>,
+    draining: CancellationToken,
+    cut_off: CancellationToken,
+}
+
+#[derive(Debug, Default)]
+struct Open {
+    kinds: HashMap<IngressKind, usize>,
+    addresses: HashMap<IpAddr, usize>,
+}
+
+impl Server {
+    /// A server that hands requests to `guard`. Cancelling `draining` stops it from accepting and
+    /// lets requests under way end; [`Self::shutdown`] does that and waits.
+    #[must_use]
+    pub fn new(guard: Guard, limits: ConnectionLimits, draining: CancellationToken) -> Self {
+        let cut_off = CancellationToken::new();
+        let open = Mutex::default();
+        let shared = Arc::new(Shared { guard, limits, open, draining, cut_off });
+        Self { shared, loops: TaskTracker::new(), connections: TaskTracker::new() }
+    }
+
+    /// Accepts connections from `listener` until it ends or shutting down begins.
+    ///
+    /// On a listener of kind [`IngressKind::Lan`], a connection that came to a loopback address is
+    /// [`IngressKind::Local`].
+    pub fn accept_from(&self, mut listener: impl Listener, kind: IngressKind) {
+        let shared = self.shared.clone();
+        let connections = self.connections.clone();
+        self.loops.spawn(async move {
+            loop {
+                let accepted = tokio::select! {
+                    biased;
+                    () = shared.draining.cancelled() => break,
+                    accepted = listener.accept() => accepted,
+                };
+                match accepted {
+                    None => break,
+                    Some(Ok(arrival)) => admit(&shared, &connections, arrival, kind),
+                    Some(Err(err)) => {
+                        tracing::warn!(%err, way = ?kind, "a connection was not accepted");
+                        if !concerns_one_connection(&err) {
+                            tokio::time::sleep(ACCEPT_PAUSE).await;
+                        }
+                    }
+                }
+            }
+        });
+    }
+
+    /// Connections open now.
+    #[must_use]
+    pub fn open_connections(&self) -> usize {
+        self.connections.len()
+    }
+
+    /// Stops accepting and waits for requests under way: event streams and long waits end by
+    /// themselves within 2 s, everything else is cut off after 10 s.
+    pub async fn shutdown(&self) {
+        self.shared.draining.cancel();
+        self.loops.close();
+        self.connections.close();
+        let ended = async {
+            self.loops.wait().await;
+            self.connections.wait().await;
+        };
+        if tokio::time::timeout(DRAIN_MAX, ended).await.is_err() {
+            let left = self.connections.len();
+            tracing::warn!(left, "connections were cut off");
+            self.shared.cut_off.cancel();
+            self.connections.wait().await;
+        }
+    }
+}
+
+fn concerns_one_connection(err: &std::io::Error) -> bool {
+    use std::io::ErrorKind;
+    matches!(
+        err.kind(),
+        ErrorKind::ConnectionAborted
+            | ErrorKind::ConnectionRefused
+            | ErrorKind::ConnectionReset
+            | ErrorKind::PermissionDenied
+    )
+}
+
+fn admit(shared: &Arc<Shared>, connections: &TaskTracker, arrival: Arrival, kind: IngressKind) {
+    let on_loopback = arrival.local.is_some_and(|local| local.ip().is_loopback());
+    let kind = if kind == IngressKind::Lan && on_loopback { IngressKind::Local } else { kind };
+    let Some(seat) = Seat::take(shared, kind, &arrival.peer) else {
+        tracing::debug!(way = ?kind, "too many connections: one was closed");
+        return;
+    };
+    let way = Way { kind, local: arrival.local };
+    let facts = ConnectionFacts { way, peer: arrival.peer };
+    let io = arrival.io;
+    connections.spawn(async move {
+        let working = Working::default();
+        let io = TokioIo::new(Paced::new(io, working.clone(), HEAD_TIME_MAX));
+        drive(&seat.shared, io, facts, working).await;
+        drop(seat);
+    });
+}
+
+async fn drive(shared: &Shared, io: TokioIo<Paced>, facts: ConnectionFacts, working: Working) {
+    let service = service_fn(|request: Request<Incoming>| {
+        working.begin();
+        let (facts, working) = (&facts, &working);
+        async move {
+            let response = shared.guard.respond(facts, request.map(Body::new)).await;
+            working.end();
+            Ok::<_, Infallible>(response)
+        }
+    });
+    let mut builder = http1::Builder::new();
+    builder
+        .timer(TokioTimer::new())
+        .header_read_timeout(IDLE_MAX)
+        .max_header_size(HEAD_BYTES_MAX)
+        .max_buf_size(BUFFER_BYTES_MAX);
+    let mut connection = pin!(builder.serve_connection(io, service));
+    let ended = tokio::select! {
+        biased;
+        () = shared.cut_off.cancelled() => return,
+        ended = connection.as_mut() => ended,
+        () = shared.draining.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            tokio::select! {
+                () = shared.cut_off.cancelled() => return,
+                ended = connection.as_mut() => ended,
+            }
+        }
+    };
+    if let Err(err) = ended {
+        tracing::debug!(%err, way = ?facts.way.kind, "a connection broke");
+    }
+}
+
+/// A connection's place in the counts, given back when dropped.
+struct Seat {
+    shared: Arc<Shared>,
+    kind: IngressKind,
+    address: Option<IpAddr>,
+}
+
+impl fmt::Debug for Seat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Seat").field("kind", &self.kind).finish_non_exhaustive()
+    }
+}
+
+impl Seat {
+    fn take(shared: &Arc<Shared>, kind: IngressKind, peer: &Peer) -> Option<Self> {
+        let address = match peer {
+            Peer::Address(address) if !address.is_loopback() => Some(*address),
+            _ => None,
+        };
+        let mut open = shared.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let Open { kinds, addresses } = &mut *open;
+        let of_kind = kinds.entry(kind).or_default();
+        if *of_kind >= shared.limits.per_kind {
+            return None;
+        }
+        if let Some(address) = address {
+            let of_address = addresses.entry(address).or_default();
+            if *of_address >= shared.limits.per_address {
+                return None;
+            }
+            *of_address += 1;
+        }
+        *of_kind += 1;
+        drop(open);
+        Some(Self { shared: shared.clone(), kind, address })
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        let mut open = self.shared.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let Open { kinds, addresses } = &mut *open;
+        if let Some(of_kind) = kinds.get_mut(&self.kind) {
+            *of_kind = of_kind.saturating_sub(1);
+        }
+        if let Some(address) = self.address
+            && let Some(of_address) = addresses.get_mut(&address)
+        {
+            *of_address = of_address.saturating_sub(1);
+            if *of_address == 0 {
+                addresses.remove(&address);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
