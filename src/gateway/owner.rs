@@ -156,7 +156,8 @@ impl Owner {
                 })
             })
             .collect::<Result<Vec<_>, _>>()?;
-        let filter = TaskFilter { states, project, limit, ..TaskFilter::default() };
+        let projects = project.map(|project| vec![project]);
+        let filter = TaskFilter { states, projects, limit, ..TaskFilter::default() };
         let page = self.store.read_blocking(move |tx| tx.list_tasks(&filter)).await;
         let page = page.map_err(CallError::from)?;
         let now = self.clock.now();
@@ -247,7 +248,8 @@ impl Owner {
             CallError::new(CallErrorKind::Failed, error, "`gateway tasks list` names the tasks")
         };
         if task == "all" {
-            let ids = engine.cancel_all(by).await.map_err(refused)?;
+            let tasks = engine.cancel_all(by, None).await.map_err(refused)?;
+            let ids: Vec<TaskId> = tasks.into_iter().map(|task| task.id).collect();
             return Ok(json!({ "schema": 1, "cancelled": ids }));
         }
         let task = self.find(task)?;

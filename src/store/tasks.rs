@@ -15,8 +15,8 @@ use crate::model::{
 pub struct TaskFilter {
     /// Names of states.
     pub states: Vec<&'static str>,
-    /// The project's name.
-    pub project: Option<String>,
+    /// Names of projects; none stands for all, an empty list for no task at all.
+    pub projects: Option<Vec<String>>,
     /// The executor's name.
     pub executor: Option<String>,
     /// Changed at or after this moment.
@@ -220,8 +220,12 @@ impl ReadTx<'_> {
                 filter.states.iter().map(|state| format!("?{}", bind(Box::new(*state)))).collect();
             conditions.push(format!("state IN ({})", places.join(", ")));
         }
-        if let Some(project) = &filter.project {
-            conditions.push(format!("project = ?{}", bind(Box::new(project.clone()))));
+        if let Some(projects) = &filter.projects {
+            let places: Vec<String> = projects
+                .iter()
+                .map(|project| format!("?{}", bind(Box::new(project.clone()))))
+                .collect();
+            conditions.push(format!("project IN ({})", places.join(", ")));
         }
         if let Some(executor) = &filter.executor {
             conditions.push(format!("executor = ?{}", bind(Box::new(executor.clone()))));

@@ -35,10 +35,7 @@ pub(super) fn check(
     {
         return Err(StartError::BadIdempotencyKey);
     }
-    let rules = surroundings
-        .workspaces
-        .rules(new.project.as_deref())
-        .map_err(StartError::UnknownProject)?;
+    let rules = surroundings.workspaces.rules(new.project.as_deref())?;
     let name = new.executor.unwrap_or(rules.executor);
     let Some(executor) = surroundings.executors.get(&name) else {
         let known = surroundings.executors.names().map(str::to_owned).collect();

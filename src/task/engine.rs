@@ -16,7 +16,7 @@ use super::news::{News, NewsKind, Verdict};
 use super::queue::{Queue, Waiting};
 use super::report;
 use super::settings::{
-    OnShutdown, Prepared, ProjectRules, Settings, Settled, Surroundings, WorkspaceError,
+    NoProject, OnShutdown, Prepared, ProjectRules, Settings, Settled, Surroundings, WorkspaceError,
 };
 use crate::clock::{Clock, Entropy, Timestamp};
 use crate::executor::{Command, Ended, Pace, Report, Start};
@@ -40,7 +40,11 @@ const NO_ANSWER: &str = "no answer from the owner; continue without it or stop";
 pub(super) enum Message {
     Start { new: Box<NewTask>, reply: oneshot::Sender<Result<Admitted, StartError>> },
     Cancel { id: TaskId, by: String, reply: oneshot::Sender<Result<Task, CancelError>> },
-    CancelAll { by: String, reply: oneshot::Sender<Result<Vec<TaskId>, CancelError>> },
+    CancelAll {
+        by: String,
+        projects: Option<Vec<String>>,
+        reply: oneshot::Sender<Result<Vec<Task>, CancelError>>,
+    },
     Answer { id: RequestId, answer: Answer, reply: oneshot::Sender<Result<Request, AnswerError>> },
     News(Box<News>),
     Reconfigure { settings: Settings, surroundings: Surroundings },
@@ -144,8 +148,9 @@ impl Engine {
                 let reason = CancelReason::Requested { by };
                 let _ = reply.send(self.cancel(&id, reason, Pace::Orderly).await);
             }
-            Message::CancelAll { by, reply } => {
-                let _ = reply.send(self.cancel_all(&CancelReason::Requested { by }).await);
+            Message::CancelAll { by, projects, reply } => {
+                let reason = CancelReason::Requested { by };
+                let _ = reply.send(self.cancel_all(&reason, projects.as_deref()).await);
             }
             Message::Answer { id, answer, reply } => {
                 let _ = reply.send(self.answer(&id, answer).await);
@@ -234,13 +239,13 @@ impl Engine {
                 let task = self.save(task, state, vec![EventKind::Preparing]).await?;
                 self.drive(task, rules, Start::Fresh, Vec::new());
             }
-            Err(message) => self.fail_unstarted(task, message).await?,
+            Err(error) => self.fail_unstarted(task, error.to_string()).await?,
         }
         Ok(())
     }
 
     /// The project may have left the configuration while the task waited.
-    fn rules_of(&self, task: &Task) -> Result<ProjectRules, String> {
+    fn rules_of(&self, task: &Task) -> Result<ProjectRules, NoProject> {
         self.surroundings.workspaces.rules(Some(&task.spec.project))
     }
 
@@ -471,14 +476,20 @@ impl Engine {
         Ok(task)
     }
 
-    async fn cancel_all(&mut self, reason: &CancelReason) -> Result<Vec<TaskId>, CancelError> {
+    async fn cancel_all(
+        &mut self,
+        reason: &CancelReason,
+        projects: Option<&[String]>,
+    ) -> Result<Vec<Task>, CancelError> {
+        let meant = |project: &String| projects.is_none_or(|projects| projects.contains(project));
         // What waits goes first, or it would start in the places that become free.
-        let mut ids = self.queue.ids();
-        ids.extend(self.active.keys().cloned());
+        let mut ids = self.queue.ids(meant);
+        let active = self.active.values().map(|active| &active.task);
+        ids.extend(active.filter(|task| meant(&task.spec.project)).map(|task| task.id.clone()));
         let mut cancelled = Vec::new();
         for id in ids {
             match self.cancel(&id, reason.clone(), Pace::Emergency).await {
-                Ok(_) => cancelled.push(id),
+                Ok(task) => cancelled.push(task),
                 Err(CancelError::Over { .. } | CancelError::NotFound(_)) => {}
                 Err(error) => return Err(error),
             }

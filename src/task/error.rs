@@ -1,4 +1,5 @@
 //! Why the engine refuses.
+use super::settings::NoProject;
 use crate::model::TaskId;
 use crate::store::StoreError;
 
@@ -19,8 +20,8 @@ pub enum StartError {
         max: usize,
     },
     /// No such project, or none to choose.
-    #[error("{0}")]
-    UnknownProject(String),
+    #[error(transparent)]
+    NoProject(#[from] NoProject),
     /// No such executor.
     #[error("there is no executor `{name}`; there {}", known_list(known))]
     UnknownExecutor {

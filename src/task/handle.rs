@@ -73,14 +73,19 @@ impl EngineHandle {
         answer.await.unwrap_or(Err(CancelError::ShuttingDown))
     }
 
-    /// Begins to cancel everything that is queued or under way, as fast as possible.
+    /// Begins to cancel everything that is queued or under way in `projects`, or in all of them,
+    /// as fast as possible; answers the tasks as they are now.
     ///
     /// # Errors
     ///
     /// See [`CancelError`].
-    pub async fn cancel_all(&self, by: String) -> Result<Vec<TaskId>, CancelError> {
+    pub async fn cancel_all(
+        &self,
+        by: String,
+        projects: Option<Vec<String>>,
+    ) -> Result<Vec<Task>, CancelError> {
         let (reply, answer) = oneshot::channel();
-        let sent = self.inbox.send(Message::CancelAll { by, reply }).await;
+        let sent = self.inbox.send(Message::CancelAll { by, projects, reply }).await;
         sent.map_err(|_| CancelError::ShuttingDown)?;
         answer.await.unwrap_or(Err(CancelError::ShuttingDown))
     }

@@ -19,5 +19,5 @@ pub use self::engine::Engine;
 pub use self::error::{AnswerError, CancelError, StartError};
 pub use self::handle::{Admitted, EngineHandle, NewTask};
 pub use self::settings::{
-    OnShutdown, Prepared, ProjectRules, Settings, Settled, Surroundings, WorkspaceError, Workspaces,
+    NoProject, OnShutdown, Prepared, ProjectRules, Settings, Settled, Surroundings, WorkspaceError, Workspaces,
 };

@@ -31,8 +31,9 @@ impl Queue {
         self.waiting.len() < before
     }
 
-    pub(super) fn ids(&self) -> Vec<TaskId> {
-        self.waiting.iter().map(|waiting| waiting.id.clone()).collect()
+    pub(super) fn ids(&self, meant: impl Fn(&String) -> bool) -> Vec<TaskId> {
+        let waiting = self.waiting.iter().filter(|waiting| meant(&waiting.project));
+        waiting.map(|waiting| waiting.id.clone()).collect()
     }
 
     /// Takes the oldest task whose project has room; none when `free` is zero.

@@ -58,8 +58,8 @@ pub trait Workspaces: fmt::Debug + Send + Sync {
     ///
     /// # Errors
     ///
-    /// A sentence that names what is known, for the caller.
-    fn rules(&self, name: Option<&str>) -> Result<ProjectRules, String>;
+    /// See [`NoProject`].
+    fn rules(&self, name: Option<&str>) -> Result<ProjectRules, NoProject>;
 
     /// Makes the folder a task works in. Called again after a crash: what an earlier call left
     /// half done is made anew.
@@ -67,6 +67,18 @@ pub trait Workspaces: fmt::Debug + Send + Sync {
 
     /// Collects a task's work from its folder and publishes its branch. May be called again.
     fn settle(&self, task: &Task) -> BoxFuture<'static, Result<Settled, WorkspaceError>>;
+}
+
+/// Why there is no project to work in. Which ones there are is not said here: the caller may be
+/// held to some of them.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum NoProject {
+    /// No project has this name.
+    #[error("there is no project `{0}`")]
+    Unknown(String),
+    /// None was named, and none is the default.
+    #[error("no project was named and none is the default")]
+    NoDefault,
 }
 
 /// What the engine must know of a project.

@@ -78,10 +78,10 @@ struct FakeWorkspaces {
 }
 
 impl Workspaces for FakeWorkspaces {
-    fn rules(&self, name: Option<&str>) -> Result<ProjectRules, String> {
+    fn rules(&self, name: Option<&str>) -> Result<ProjectRules, NoProject> {
         let name = name.unwrap_or("demo");
         if !["demo", "other"].contains(&name) {
-            return Err(format!("there is no project `{name}`"));
+            return Err(NoProject::Unknown(name.into()));
         }
         Ok(ProjectRules {
             name: name.into(),
@@ -280,7 +280,7 @@ async fn what_cannot_be_done_is_refused_with_the_reason() {
     assert_eq!(unknown.to_string(), "there is no executor `nobody`; there is `fake`");
     assert!(matches!(
         refusal(|new| new.project = Some("nowhere".into())).await,
-        StartError::UnknownProject(_)
+        StartError::NoProject(NoProject::Unknown(_))
     ));
     assert!(matches!(
         refusal(|new| new.model = Some("--dangerously-skip-permissions".into())).await,
@@ -425,7 +425,10 @@ async fn stopping_everything_takes_the_waiting_ones_too() {
     let running = bench.start("one").await;
     let waiting = bench.start("two").await;
     let mut run = bench.next_run().await;
-    let mut ids = bench.engine.cancel_all("test".into()).await.unwrap();
+    let only = Some(vec!["other".to_owned()]);
+    assert_eq!(bench.engine.cancel_all("test".into(), only).await.unwrap(), []);
+    let tasks = bench.engine.cancel_all("test".into(), None).await.unwrap();
+    let mut ids: Vec<TaskId> = tasks.into_iter().map(|task| task.id).collect();
     ids.sort();
     let mut expected = vec![running.id.clone(), waiting.id.clone()];
     expected.sort();

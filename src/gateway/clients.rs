@@ -1,0 +1,220 @@
+//! The owner's clients: the authorization server's rows and the vault's secrets, kept together.
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::admin::{CallError, CallErrorKind};
+use crate::auth::{AuthorizationServer, ClientError, Minted, NewClient};
+use crate::clock::{Clock, Timestamp};
+use crate::model::{Client, ClientId, ProjectAccess, Scope, Scopes};
+use crate::secret::{Secret, SecretError, SecretName, Secrets};
+use std::sync::Arc;
+
+/// How long an old secret stays valid after a new one was made.
+const OLD_SECRET_LIFETIME: Duration = Duration::from_secs(3600);
+
+/// Makes, lists and ends clients. Clones are cheap.
+#[derive(Clone, Debug)]
+pub struct Clients {
+    auth: AuthorizationServer,
+    secrets: Secrets,
+    clock: Arc<dyn Clock>,
+}
+
+impl Clients {
+    /// The clients of `auth`, whose secrets are in the vault of `secrets`.
+    #[must_use]
+    pub fn new(auth: AuthorizationServer, secrets: Secrets, clock: Arc<dyn Clock>) -> Self {
+        Self { auth, secrets, clock }
+    }
+
+    /// Makes a client; `{client_id, client_secret, name, scopes}`.
+    ///
+    /// # Errors
+    ///
+    /// When the name, a scope or the vault does not do; then nothing was made.
+    pub async fn mint(
+        &self,
+        name: &str,
+        scopes: &[String],
+        projects: &[String],
+        public: bool,
+    ) -> Result<Value, CallError> {
+        if self.living(|client| client.name == name)?.is_some() {
+            let message = format!("there is a client called {name} already");
+            let hint = "choose another --name, give it a new secret with --rotate, or remove it with `gateway clients revoke`";
+            return Err(CallError::invalid(message, hint));
+        }
+        let scopes = parse_scopes(scopes)?;
+        if !public {
+            self.vault_answers().await?;
+        }
+        let new =
+            NewClient { name: name.to_owned(), scopes, projects: projects.to_vec(), public };
+        let minted = self.auth.mint(new).await.map_err(refusal)?;
+        if let Err(error) = self.keep_secret(&minted).await {
+            // A secret that nobody will see again makes no client.
+            self.auth.revoke(&minted.client.id).await.map_err(refusal)?;
+            return Err(shut(&error));
+        }
+        Ok(self.minted_json(&minted))
+    }
+
+    /// Gives the client called `name` a new secret.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such client, it is public, or the vault does not answer.
+    pub async fn rotate(&self, name: &str) -> Result<Value, CallError> {
+        let client = self.find(name)?;
+        self.vault_answers().await?;
+        let minted =
+            self.auth.rotate(&client.id, OLD_SECRET_LIFETIME).await.map_err(refusal)?;
+        self.keep_secret(&minted).await.map_err(|error| shut(&error))?;
+        Ok(self.minted_json(&minted))
+    }
+
+    /// All clients.
+    ///
+    /// # Errors
+    ///
+    /// When the database cannot be read.
+    pub async fn list(&self) -> Result<Value, CallError> {
+        let now = self.clock.now();
+        let clients = self.auth.clients().map_err(refusal)?;
+        let clients: Vec<Value> =
+            clients.iter().map(|client| client_json(client, now)).collect();
+        Ok(json!({ "schema": 1, "clients": clients }))
+    }
+
+    /// Ends a client, its tokens and its secret.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such client.
+    pub async fn revoke(&self, which: &str) -> Result<Value, CallError> {
+        let client = self.find(which)?;
+        self.auth.revoke(&client.id).await.map_err(refusal)?;
+        // The digest is gone with the client; a vault that does not answer keeps a useless secret.
+        if let Ok(name) = SecretName::client(client.id.as_str())
+            && let Err(error) = self.secrets.vault().delete(&name).await
+        {
+            tracing::info!(client = %client.id, %error, "the revoked secret stays in the vault");
+        }
+        Ok(json!({ "schema": 1, "client_id": client.id, "name": client.name }))
+    }
+
+    /// Lets a client end at `at`, in milliseconds since the Unix epoch.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such client.
+    pub async fn expire(&self, which: &str, at: i64) -> Result<Value, CallError> {
+        let client = self.find(which)?;
+        let at = Timestamp::from_millis(at);
+        self.auth.expire(&client.id, Some(at)).await.map_err(refusal)?;
+        Ok(json!({
+            "schema": 1,
+            "client_id": client.id,
+            "name": client.name,
+            "expires_at": at.to_string(),
+        }))
+    }
+
+    /// The secret that the vault holds for a client, if it can be had.
+    pub async fn secret_of(&self, id: &ClientId) -> Option<Secret> {
+        let name = SecretName::client(id.as_str()).ok()?;
+        self.secrets.vault().get(&name).await.ok().flatten()
+    }
+
+    async fn vault_answers(&self) -> Result<(), CallError> {
+        self.secrets.vault().status().await.map_err(|error| shut(&error))
+    }
+
+    async fn keep_secret(&self, minted: &Minted) -> Result<(), SecretError> {
+        let Some(secret) = &minted.secret else { return Ok(()) };
+        let name = SecretName::client(minted.client.id.as_str());
+        let secret = Secret::parse(secret.expose().to_owned());
+        match (name, secret) {
+            (Ok(name), Ok(secret)) => self.secrets.vault().set(&name, &secret).await,
+            // Both are of our own making, letters and digits of a fixed length.
+            _ => Ok(()),
+        }
+    }
+
+    fn minted_json(&self, minted: &Minted) -> Value {
+        let client = &minted.client;
+        json!({
+            "schema": 1,
+            "client_id": client.id,
+            "client_secret": minted.secret.as_ref().map(|secret| secret.expose()),
+            "name": client.name,
+            "scopes": client.scopes.names(),
+            "kept_in": self.secrets.vault().source().to_string(),
+            "old_secret_valid_until": minted.old_secret_until.map(|at| at.to_string()),
+        })
+    }
+
+    fn find(&self, which: &str) -> Result<Client, CallError> {
+        let found = self.living(|client| client.name == which || client.id.as_str() == which)?;
+        found.ok_or_else(|| {
+            let message = format!("there is no client {which}");
+            CallError::invalid(message, "`gateway clients list` names the clients")
+        })
+    }
+
+    fn living(&self, meant: impl Fn(&Client) -> bool) -> Result<Option<Client>, CallError> {
+        let clients = self.auth.clients().map_err(refusal)?;
+        let living = |client: &Client| client.revoked_at.is_none();
+        Ok(clients.into_iter().find(|client| living(client) && meant(client)))
+    }
+}
+
+fn client_json(client: &Client, now: Timestamp) -> Value {
+    let state = match client {
+        Client { revoked_at: Some(_), .. } => "revoked",
+        client if client.is_active(now) => "active",
+        _ => "expired",
+    };
+    let projects = match &client.projects {
+        ProjectAccess::All => None,
+        ProjectAccess::Only(projects) => Some(projects),
+    };
+    json!({
+        "client_id": client.id,
+        "name": client.name,
+        "public": !client.is_confidential(),
+        "scopes": client.scopes.names(),
+        "projects": projects,
+        "state": state,
+        "created_at": client.created_at.to_string(),
+        "expires_at": client.expires_at.map(|at| at.to_string()),
+        "last_used_at": client.last_used_at.map(|at| at.to_string()),
+    })
+}
+
+/// All scopes when none is named; refreshing is always allowed.
+fn parse_scopes(names: &[String]) -> Result<Scopes, CallError> {
+    if names.is_empty() {
+        return Ok(Scopes::all());
+    }
+    let known = Scopes::all().names().join(", ");
+    for name in names {
+        if Scope::from_name(name).is_none() {
+            return Err(CallError::invalid(
+                format!("there is no scope `{name}`"),
+                format!("use {known}"),
+            ));
+        }
+    }
+    Ok(Scopes::from_text(&format!("{} {}", names.join(" "), Scope::OfflineAccess.name())))
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the form that map_err takes")]
+fn refusal(error: ClientError) -> CallError {
+    CallError::new(CallErrorKind::Failed, &error, error.hint())
+}
+
+fn shut(error: &SecretError) -> CallError {
+    CallError::new(CallErrorKind::Permission, error, error.hint())
+}

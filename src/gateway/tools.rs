@@ -1,0 +1,292 @@
+//! The engine, the store and the projects, as the MCP tools see them.
+use std::time::Duration;
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+
+use super::workspaces::{ProjectWorkspaces, stat_text};
+use crate::config::Config;
+use crate::mcp::{
+    Admitted, CancelError, Diff, DiffError, DiffOptions, NewTask, ProjectView, StartError,
+    TaskPage, TaskQuery, Tasks, Unavailable,
+};
+use crate::model::{ChangedFile, DiffStat, Event, EventKind, Request, Task, TaskId};
+use crate::project::{self, Head, ProjectKind};
+use crate::store::{Store, StoreError, TaskFilter};
+use crate::task::{self, EngineHandle, NoProject};
+use tokio::sync::watch;
+
+/// Longest time that looking at one project's repository may take inside a tool call.
+const INSPECT_LIMIT: Duration = Duration::from_secs(5);
+/// Events read for the lines of `output_lines`; several lines may come of one.
+const TAIL_EVENTS: usize = 200;
+
+/// What of the configuration the tools show; replaced as a whole by a reload.
+#[derive(Clone, Debug)]
+pub struct Shown {
+    /// The projects.
+    pub workspaces: ProjectWorkspaces,
+    /// Names of all executors.
+    pub executors: Vec<String>,
+    /// Longest working time of a task.
+    pub max_timeout: Duration,
+}
+
+impl Shown {
+    /// What `config` shows.
+    #[must_use]
+    pub fn of(config: &Config, workspaces: ProjectWorkspaces) -> Self {
+        let executors = config.executors.keys().map(ToString::to_string).collect();
+        Self { workspaces, executors, max_timeout: config.tasks.max_timeout.into() }
+    }
+}
+
+/// [`Tasks`] over the real engine.
+#[derive(Clone, Debug)]
+pub struct EngineTasks {
+    engine: EngineHandle,
+    store: Store,
+    shown: watch::Receiver<Shown>,
+}
+
+impl EngineTasks {
+    /// Tools over `engine` and its `store`.
+    #[must_use]
+    pub const fn new(engine: EngineHandle, store: Store, shown: watch::Receiver<Shown>) -> Self {
+        Self { engine, store, shown }
+    }
+
+    async fn project_view(shown: &Shown, project: &project::Project) -> ProjectView {
+        let looked = shown.workspaces.inspect(project);
+        let state = tokio::time::timeout(INSPECT_LIMIT, looked).await.ok().and_then(Result::ok);
+        let (branch, dirty) = match state.map(|state| state.kind) {
+            Some(ProjectKind::Git(git)) => {
+                let branch = match git.head {
+                    Head::Branch { name, .. } | Head::Unborn { name } => Some(name),
+                    Head::Detached { .. } => None,
+                };
+                (branch, git.changes.map(|changes| !changes.is_clean()))
+            }
+            Some(ProjectKind::NotGit) | None => (None, None),
+        };
+        let mut executors = vec![project.executor.clone()];
+        executors.extend(
+            shown.executors.iter().filter(|name| **name != project.executor).cloned(),
+        );
+        let default = shown.workspaces.registry().default_project();
+        ProjectView {
+            name: project.name.to_string(),
+            description: project.description.clone(),
+            default: default.is_some_and(|default| default.name == project.name),
+            branch,
+            dirty,
+            executors,
+            max_concurrent: u64::try_from(project.max_concurrent).unwrap_or(u64::MAX),
+            timeout_minutes_max: shown.max_timeout.as_secs() / 60,
+        }
+    }
+}
+
+impl Tasks for EngineTasks {
+    fn start(&self, new: NewTask) -> BoxFuture<'_, Result<Admitted, StartError>> {
+        async move {
+            let new = task::NewTask {
+                prompt: new.prompt,
+                project: new.project,
+                executor: new.executor,
+                model: new.model,
+                plan_only: new.plan_only,
+                timeout: new.timeout,
+                idempotency_key: new.idempotency_key,
+                caller: new.caller,
+            };
+            let admitted = self.engine.start(new).await.map_err(refused)?;
+            let task::Admitted { task, existing, notes } = admitted;
+            Ok(Admitted { task, existing, notes })
+        }
+        .boxed()
+    }
+
+    fn task<'a>(&'a self, id: &'a TaskId) -> BoxFuture<'a, Result<Option<Task>, Unavailable>> {
+        std::future::ready(self.engine.task(id).map_err(unavailable)).boxed()
+    }
+
+    fn wait<'a>(
+        &'a self,
+        id: &'a TaskId,
+        after: u64,
+        at_most: Duration,
+    ) -> BoxFuture<'a, Result<Option<Task>, Unavailable>> {
+        async move { self.engine.wait(id, after, at_most).await.map_err(unavailable) }.boxed()
+    }
+
+    fn cancel<'a>(
+        &'a self,
+        id: &'a TaskId,
+        by: String,
+    ) -> BoxFuture<'a, Result<Task, CancelError>> {
+        async move { self.engine.cancel(id, by).await.map_err(not_cancelled) }.boxed()
+    }
+
+    fn cancel_all(
+        &self,
+        by: String,
+        projects: Option<Vec<String>>,
+    ) -> BoxFuture<'_, Result<Vec<Task>, Unavailable>> {
+        async move {
+            let cancelled = self.engine.cancel_all(by, projects).await;
+            cancelled.map_err(|error| Unavailable(error.to_string()))
+        }
+        .boxed()
+    }
+
+    fn list(&self, query: TaskQuery) -> BoxFuture<'_, Result<TaskPage, Unavailable>> {
+        async move {
+            let TaskQuery { states, projects, executor, since, text, before, limit } = query;
+            let filter = TaskFilter { states, projects, executor, since, text, before, limit };
+            let page = self.store.read_blocking(move |tx| tx.list_tasks(&filter)).await;
+            let page = page.map_err(unavailable)?;
+            Ok(TaskPage { tasks: page.tasks, next: page.next })
+        }
+        .boxed()
+    }
+
+    fn events<'a>(
+        &'a self,
+        id: &'a TaskId,
+        after: u64,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<Event>, Unavailable>> {
+        let events = self.store.read(|tx| tx.events_after(Some(id), after, limit));
+        std::future::ready(events.map_err(unavailable)).boxed()
+    }
+
+    fn output_tail<'a>(
+        &'a self,
+        id: &'a TaskId,
+        lines: usize,
+    ) -> BoxFuture<'a, Result<Vec<String>, Unavailable>> {
+        let events = self.store.read(|tx| tx.last_events(id, TAIL_EVENTS));
+        let tail = events.map(|events| last_lines(&events, lines)).map_err(unavailable);
+        std::future::ready(tail).boxed()
+    }
+
+    fn diff<'a>(
+        &'a self,
+        id: &'a TaskId,
+        options: DiffOptions,
+    ) -> BoxFuture<'a, Result<Diff, DiffError>> {
+        async move {
+            let task = self.engine.task(id).map_err(unavailable)?;
+            let task = task.ok_or_else(|| DiffError::Nothing("there is no such task".into()))?;
+            let workspaces = self.shown.borrow().workspaces.clone();
+            let wanted = project::DiffOptions {
+                path: options.path.clone(),
+                stat_only: options.stat_only,
+                max_bytes: options.bytes_max,
+                offset: options.offset,
+            };
+            let diff = workspaces.diff(&task, &wanted).await;
+            let diff = diff.map_err(|error| DiffError::Nothing(error.to_string()))?;
+            if let Some(path) = options.path.filter(|_| diff.files.is_empty()) {
+                return Err(DiffError::UnknownPath(path));
+            }
+            let text = if options.stat_only { stat_text(&diff) } else { diff.text.clone() };
+            Ok(Diff {
+                stat: DiffStat {
+                    files: u64::try_from(diff.stat.files).unwrap_or(u64::MAX),
+                    insertions: diff.stat.insertions,
+                    deletions: diff.stat.deletions,
+                },
+                files: diff.files.iter().map(changed).collect(),
+                text,
+                next_offset: diff.next,
+                base: task.workspace.and_then(|workspace| workspace.base_commit),
+            })
+        }
+        .boxed()
+    }
+
+    fn projects(&self) -> BoxFuture<'_, Result<Vec<ProjectView>, Unavailable>> {
+        async move {
+            let shown = self.shown.borrow().clone();
+            let views =
+                shown.workspaces.registry().iter().map(|it| Self::project_view(&shown, it));
+            Ok(futures::future::join_all(views).await)
+        }
+        .boxed()
+    }
+
+    fn requests<'a>(
+        &'a self,
+        id: &'a TaskId,
+    ) -> BoxFuture<'a, Result<Vec<Request>, Unavailable>> {
+        let requests = self.store.read(|tx| tx.requests_of(id));
+        std::future::ready(requests.map_err(unavailable)).boxed()
+    }
+}
+
+fn changed(file: &project::FileChange) -> ChangedFile {
+    ChangedFile { status: file.status, path: file.path.to_string() }
+}
+
+/// The last lines of what an agent said and did.
+fn last_lines(events: &[Event], lines: usize) -> Vec<String> {
+    let mut tail: Vec<String> = Vec::new();
+    for event in events {
+        match &event.kind {
+            EventKind::Text { text } => tail.extend(text.lines().map(str::to_owned)),
+            EventKind::Activity { tool, detail } => tail.push(format!("> {tool}: {detail}")),
+            EventKind::FileTouched { path } => tail.push(format!("> wrote {path}")),
+            EventKind::Waiting { reason } => tail.push(format!("(waiting: {reason})")),
+            EventKind::Note { text } => tail.push(format!("(note: {text})")),
+            _ => {}
+        }
+    }
+    let first = tail.len().saturating_sub(lines);
+    tail.split_off(first)
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the form that map_err takes")]
+fn unavailable(error: StoreError) -> Unavailable {
+    Unavailable(error.to_string())
+}
+
+fn refused(error: task::StartError) -> StartError {
+    let refused = |error: &task::StartError, hint: &str| StartError::Refused {
+        message: error.to_string(),
+        hint: hint.to_owned(),
+    };
+    match error {
+        task::StartError::NoProject(NoProject::Unknown(name)) => StartError::UnknownProject(name),
+        task::StartError::NoProject(NoProject::NoDefault) => StartError::NoDefaultProject,
+        task::StartError::UnknownExecutor { name, known } => {
+            StartError::UnknownExecutor { name, known }
+        }
+        task::StartError::PromptEmpty => refused(&error, "say what is to be done"),
+        task::StartError::PromptTooLong { .. } => {
+            refused(&error, "put long material into a file of the project and name it")
+        }
+        task::StartError::NotSupported { .. } => {
+            refused(&error, "leave it out or choose another executor")
+        }
+        task::StartError::TimeoutTooShort => refused(&error, "allow at least one minute"),
+        task::StartError::BadIdempotencyKey | task::StartError::KeyReused(_) => {
+            refused(&error, "use a new key of 1 to 200 characters")
+        }
+        task::StartError::QueueFull(_) => {
+            refused(&error, "cancel waiting tasks with cancel_task, or try again later")
+        }
+        task::StartError::ShuttingDown => refused(&error, "try again in a moment"),
+        task::StartError::Store(error) => unavailable(error).into(),
+    }
+}
+
+fn not_cancelled(error: task::CancelError) -> CancelError {
+    match error {
+        task::CancelError::NotFound(_) => CancelError::Unknown,
+        task::CancelError::Over { .. } => CancelError::AlreadyOver,
+        task::CancelError::ShuttingDown => Unavailable(error.to_string()).into(),
+        task::CancelError::Store(error) => unavailable(error).into(),
+    }
+}
