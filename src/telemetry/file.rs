@@ -4,6 +4,8 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use gateway_os::folders::create_private;
+
 use super::format::{Style, format};
 use super::line::Line;
 use super::sink::LineWriter;
@@ -107,25 +109,22 @@ impl LineWriter for RotatingFile {
     }
 }
 
-/// Opens `path` to append, as a file that only its owner can read.
+/// Opens `path` to append, as a file that only its owner can read; one that was there before is
+/// made so.
 fn open_private(path: &Path) -> io::Result<File> {
+    match create_private(path) {
+        Err(err) if err.kind() == io::ErrorKind::AlreadyExists => {}
+        other => return other,
+    }
+    if !fs::metadata(path)?.is_file() {
+        return Err(io::Error::other("it is not an ordinary file"));
+    }
     let folder =
         path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    // tempfile makes its files private on every system; a new log begins as one of them, and an
-    // old one gets its permissions.
+    // A named temporary file is private on every system (an unnamed one need not be), so its
+    // permissions are the ones to give.
     let private = tempfile::NamedTempFile::new_in(folder)?;
-    let permissions = private.as_file().metadata()?.permissions();
-    match private.persist_noclobber(path) {
-        Ok(_) => {}
-        Err(err) if err.error.kind() == io::ErrorKind::AlreadyExists => {
-            let kind = fs::metadata(path)?.file_type();
-            if !kind.is_file() {
-                return Err(io::Error::other("it is not an ordinary file"));
-            }
-            fs::set_permissions(path, permissions)?;
-        }
-        Err(err) => return Err(err.error),
-    }
+    fs::set_permissions(path, private.as_file().metadata()?.permissions())?;
     OpenOptions::new().append(true).open(path)
 }
 
