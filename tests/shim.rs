@@ -464,6 +464,22 @@ async fn a_shim_that_was_killed_is_told_from_one_that_ended() {
     assert!(matches!(found, Attachment::Gone { agent_alive: false, .. }), "{found:?}");
 }
 
+#[tokio::test]
+async fn a_shim_leaves_when_its_run_is_over_whether_or_not_its_folder_is_still_there() {
+    for removed in [false, true] {
+        let run = Run::new();
+        let handle = run.start("read x").await;
+        let shim = handle.shim().unwrap().clone();
+        let agent = handle.agent().unwrap().clone();
+        drop(handle);
+        if removed {
+            fs::remove_dir_all(run.folder()).unwrap();
+        }
+        signal(&agent, Signal::Kill).unwrap();
+        timeout(PATIENCE, gateway_os::process::gone(&shim)).await.unwrap().unwrap();
+    }
+}
+
 /// An agent that calls the shim's socket itself.
 #[tokio::test]
 #[ignore = "a process of another test"]

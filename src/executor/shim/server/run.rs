@@ -1,5 +1,6 @@
 //! The shim's loop: wait, then do what is due.
 use std::fs;
+use std::io;
 use std::time::{Duration, Instant};
 
 use gateway_os::folders::Durability;
@@ -261,12 +262,14 @@ impl Shim {
     }
 
     /// Writes the record; a full disk is waited out, since nobody else knows how the agent ended.
+    /// A folder that was removed is not: nobody will look there.
     fn save(&mut self, now: Instant) {
         let Stage::Ended { record, saved, try_at, leave_at } = &mut self.stage else { return };
         let path = self.parts.folder.join(file::EXIT);
-        let (unsaved_until, written) =
-            (*leave_at + SAVE_FOR, write_json(&path, record, Durability::Synced));
-        if written.is_err() && now < unsaved_until {
+        if let Err(error) = write_json(&path, record, Durability::Synced)
+            && error.kind() != io::ErrorKind::NotFound
+            && now < *leave_at + SAVE_FOR
+        {
             *try_at = now + SAVE_EVERY;
             return;
         }
