@@ -465,6 +465,79 @@ async fn a_shim_that_was_killed_is_told_from_one_that_ended() {
 }
 
 #[tokio::test]
+async fn a_record_that_cannot_be_written_is_told_and_written_later() {
+    let run = Run::new();
+    let handle = run.start("read x; exit 5").await;
+    // Something that no record can replace.
+    let exit = run.folder().join("exit.json");
+    fs::create_dir_all(exit.join("in the way")).unwrap();
+    handle.write("x", "").await.unwrap();
+    assert_eq!(ended(&handle).await.code, Some(5));
+    fs::remove_dir_all(&exit).unwrap();
+    until(|| exit.is_file()).await;
+    let Attachment::Ended(record) = attach(&run.folder()).await.unwrap() else {
+        panic!("the record is there")
+    };
+    assert_eq!(record.code, Some(5));
+}
+
+#[tokio::test]
+async fn processes_that_keep_starting_others_are_all_ended() {
+    let run = Run::new();
+    let script = "trap '' TERM; echo up; while :; do setsid sleep 600 & setsid sleep 600 & done";
+    let mut spec = run.shell(script);
+    // It must not drown the machine that runs the tests.
+    spec.argv[2].insert_str(0, "ulimit -u 4000; n=0; ");
+    spec.argv[2] = spec.argv[2].replace("do setsid", "do n=$((n+1)); [ $n -lt 150 ] && setsid");
+    let handle = run.launch(&spec).await;
+    line(&mut run.tail()).await;
+    let record = timeout(PATIENCE, handle.end_tree(Duration::from_millis(50))).await.unwrap();
+    let record = record.unwrap();
+    assert_eq!((record.signal, record.survivors.len()), (Some(9), 0));
+    assert!(run.left().is_empty());
+}
+
+#[tokio::test]
+async fn a_launch_that_got_no_further_than_its_spec_can_be_repeated() {
+    let run = Run::new();
+    gateway_os::folders::private_dir(&run.folder()).unwrap();
+    fs::write(run.folder().join("spec.json"), "half").unwrap();
+    fs::write(run.folder().join("shim.log"), "").unwrap();
+    assert!(matches!(attach(&run.folder()).await.unwrap(), Attachment::NotStarted));
+    assert_eq!(ended(&run.start("exit 4").await).await.code, Some(4));
+}
+
+#[tokio::test]
+async fn a_line_of_megabytes_arrives_whole() {
+    let run = Run::new();
+    let handle = run.start("cksum; echo done").await;
+    let long = "\"ab\\c\u{7f}é".repeat(500_000);
+    handle.write_within("long", &long, Duration::from_secs(30)).await.unwrap();
+    handle.close_stdin().await.unwrap();
+    ended(&handle).await;
+    let mut by_hand = Command::new("cksum");
+    let mut by_hand = by_hand.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut stdin = by_hand.stdin.take().unwrap();
+    stdin.write_all(long.as_bytes()).unwrap();
+    stdin.write_all(b"\n").unwrap();
+    drop(stdin);
+    let expected = String::from_utf8(by_hand.wait_with_output().unwrap().stdout).unwrap();
+    assert_eq!(run.output("stdout"), format!("{expected}done\n"));
+}
+
+#[tokio::test]
+async fn the_agent_gets_no_descriptor_but_its_three_streams() {
+    let run = Run::new();
+    let handle = run.start("ls -l /proc/$$/fd | sed 's/.* \\([0-9]*\\) -> /\\1 /'").await;
+    ended(&handle).await;
+    let output = run.output("stdout");
+    let ours = |line: &&str| line.contains(run.root.path().to_str().unwrap());
+    let found: Vec<_> = output.lines().filter(ours).collect();
+    assert_eq!(found.len(), 2, "only stdout and stderr: {output}");
+    assert!(!output.contains("socket:") && !output.contains("inotify"), "{output}");
+}
+
+#[tokio::test]
 async fn a_shim_leaves_when_its_run_is_over_whether_or_not_its_folder_is_still_there() {
     for removed in [false, true] {
         let run = Run::new();

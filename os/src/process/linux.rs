@@ -23,13 +23,15 @@ pub(super) struct Stat {
     pub(super) name: String,
     pub(super) state: u8,
     pub(super) ppid: u32,
+    pub(super) threads: u32,
     pub(super) start_time: u64,
 }
 
 impl Stat {
-    /// Whether the process has ended and only waits for its parent.
+    /// Whether the process has ended and only waits for its parent. One whose first thread has
+    /// ended while others go on looks like a zombie and is none.
     pub(super) fn has_ended(&self) -> bool {
-        matches!(self.state, b'Z' | b'X' | b'x')
+        matches!(self.state, b'Z' | b'X' | b'x') && self.threads <= 1
     }
 }
 
@@ -52,7 +54,8 @@ fn parse_stat(bytes: &[u8]) -> Option<Stat> {
         name,
         state: *fields.first()?.as_bytes().first()?,
         ppid: fields.get(1)?.parse().ok()?,
-        // Field 22 of proc(5); the first one after the name is field 3.
+        // Fields 20 and 22 of proc(5); the first one after the name is field 3.
+        threads: fields.get(17)?.parse().ok()?,
         start_time: fields.get(19)?.parse().ok()?,
     })
 }
@@ -347,6 +350,15 @@ mod tests {
         let stat = parse_stat(line).unwrap();
         assert_eq!((stat.pid, stat.ppid, stat.start_time), (42, 7, 987_654));
         assert_eq!(stat.name, "a) (b c");
+    }
+
+    #[test]
+    fn a_process_whose_first_thread_has_ended_still_runs() {
+        let line = |threads| {
+            format!("42 (a) Z 7 42 42 0 -1 1 2 3 4 5 6 7 8 9 20 0 {threads} 0 987654 1 2")
+        };
+        assert!(parse_stat(line(1).as_bytes()).unwrap().has_ended());
+        assert!(!parse_stat(line(2).as_bytes()).unwrap().has_ended());
     }
 
     #[test]
