@@ -13,7 +13,8 @@ use gateway::executor::shim::{
     written_ids,
 };
 use gateway_os::launch::Executable;
-use gateway_os::process::{ProcessId, Signal, processes_with_marker, signal};
+use gateway_os::process::{self, ProcessId, Signal, processes_with_marker, signal};
+use gateway_os::watch::AsyncWatch;
 use tempfile::TempDir;
 use tokio::time::timeout;
 
@@ -89,13 +90,24 @@ async fn ended(handle: &ShimHandle) -> ExitRecord {
     timeout(PATIENCE, handle.wait()).await.unwrap().unwrap()
 }
 
-/// Waits for something that another process does, without assuming how long it takes.
-async fn until(mut holds: impl FnMut() -> bool) {
-    let deadline = std::time::Instant::now() + PATIENCE;
-    while !holds() {
-        assert!(std::time::Instant::now() < deadline, "it never came true");
-        tokio::task::yield_now().await;
+/// Waits until the shim has written a file of the run.
+async fn appears(run: &Run, name: &str) {
+    let mut watch = AsyncWatch::folder(&run.folder()).unwrap();
+    while !run.folder().join(name).is_file() {
+        timeout(PATIENCE, watch.changed()).await.unwrap().unwrap();
     }
+}
+
+/// Waits until a process is gone.
+async fn gone(id: &ProcessId) {
+    timeout(PATIENCE, process::gone(id)).await.unwrap().unwrap();
+}
+
+/// Lets a script go on that waits at its fifo.
+async fn open_gate(run: &Run) {
+    let gate = run.root.path().join("gate");
+    // Opening waits for the reader.
+    tokio::task::spawn_blocking(move || fs::write(gate, "go\n").unwrap()).await.unwrap();
 }
 
 #[tokio::test]
@@ -115,7 +127,8 @@ async fn output_goes_to_files_and_input_comes_by_the_socket() {
         panic!("the run has ended")
     };
     assert_eq!(*again, record);
-    until(|| !run.folder().join("shim.sock").exists()).await;
+    gone(handle.shim().unwrap()).await;
+    assert!(!run.folder().join("shim.sock").exists());
 }
 
 #[tokio::test]
@@ -174,7 +187,7 @@ async fn ending_the_tree_leaves_no_process_however_it_hides() {
     let handle = run.start(&format!("{FAMILY} while :; do sleep 600; done")).await;
     family_is_up(&run).await;
     let shim = handle.shim().unwrap().clone();
-    let below = || gateway_os::process::descendants(shim.pid).unwrap();
+    let below = || process::descendants(shim.pid).unwrap();
     assert!(below().len() >= 5, "{:?}", below());
     let all = below();
     let record = timeout(PATIENCE, handle.end_tree(Duration::from_millis(300))).await.unwrap();
@@ -192,7 +205,7 @@ async fn a_good_end_leaves_no_background_process_either() {
     let run = Run::new();
     let handle = run.start(&format!("{FAMILY} read go; exit 0")).await;
     family_is_up(&run).await;
-    let all = gateway_os::process::descendants(handle.shim().unwrap().pid).unwrap();
+    let all = process::descendants(handle.shim().unwrap().pid).unwrap();
     handle.write("go", "").await.unwrap();
     let record = ended(&handle).await;
     assert!(all.iter().all(|id| !id.is_alive()) && run.left().is_empty(), "somebody is left");
@@ -204,7 +217,8 @@ async fn a_good_end_leaves_no_background_process_either() {
 #[tokio::test]
 async fn a_signal_to_the_agent_shows_in_the_record() {
     let run = Run::new();
-    let handle = run.start("trap 'echo int' INT; echo up; while :; do sleep 0.05; done").await;
+    let handle =
+        run.start("trap 'echo int' INT; echo up; while :; do sleep 600 & wait; done").await;
     let mut tail = run.tail();
     assert_eq!(line(&mut tail).await.text, "up");
     handle.signal(AgentSignal::Interrupt).await.unwrap();
@@ -253,7 +267,7 @@ async fn a_shim_told_to_end_takes_its_tree_with_it() {
 #[tokio::test]
 async fn an_agent_that_does_not_read_holds_nobody_up() {
     let run = Run::new();
-    let script = "echo up; while [ ! -e go ]; do sleep 0.02; done; cat | wc -c; read x";
+    let script = "mkfifo gate; echo up; read go < gate; cat | wc -c";
     let handle = run.start(script).await;
     line(&mut run.tail()).await;
     let long = "x".repeat(300_000);
@@ -270,7 +284,7 @@ async fn an_agent_that_does_not_read_holds_nobody_up() {
         let (handle, long) = (handle.clone(), long.clone());
         tokio::spawn(async move { handle.write_within("long", &long, PATIENCE).await })
     };
-    fs::write(run.root.path().join("go"), "").unwrap();
+    open_gate(&run).await;
     timeout(PATIENCE, waiting).await.unwrap().unwrap().unwrap();
     handle.write("next", "y").await.unwrap();
     handle.close_stdin().await.unwrap();
@@ -281,12 +295,12 @@ async fn an_agent_that_does_not_read_holds_nobody_up() {
 #[tokio::test]
 async fn an_agent_that_closed_its_input_is_told_apart() {
     let run = Run::new();
-    let handle = run.start("exec 0<&-; echo up; while [ ! -e go ]; do sleep 0.02; done").await;
+    let handle = run.start("exec 0<&-; mkfifo gate; echo up; read go < gate").await;
     line(&mut run.tail()).await;
     let refused = handle.write("a", "b").await;
     assert!(matches!(refused, Err(ShimError::StdinClosed)), "{refused:?}");
     assert_eq!(handle.status().await.unwrap().input, InputState::Closed);
-    fs::write(run.root.path().join("go"), "").unwrap();
+    open_gate(&run).await;
     assert_eq!(ended(&handle).await.code, Some(0));
 }
 
@@ -435,7 +449,7 @@ async fn an_agent_that_ends_while_no_gateway_runs_leaves_its_record() {
     gateway.wait().unwrap();
     let agent = run.left();
     signal(&agent[0], Signal::Kill).unwrap();
-    until(|| run.folder().join("exit.json").exists()).await;
+    appears(&run, "exit.json").await;
     let Attachment::Ended(record) = attach(&run.folder()).await.unwrap() else {
         panic!("the run has ended")
     };
@@ -462,6 +476,95 @@ async fn a_shim_that_was_killed_is_told_from_one_that_ended() {
     assert!(!agent.is_alive() && run.left().is_empty());
     let found = attach(&run.folder()).await.unwrap();
     assert!(matches!(found, Attachment::Gone { agent_alive: false, .. }), "{found:?}");
+}
+
+#[tokio::test]
+async fn a_record_that_cannot_be_written_is_told_and_written_later() {
+    let run = Run::new();
+    let handle = run.start("read x; exit 5").await;
+    // Something that no record can replace.
+    let exit = run.folder().join("exit.json");
+    fs::create_dir_all(exit.join("in the way")).unwrap();
+    handle.write("x", "").await.unwrap();
+    assert_eq!(ended(&handle).await.code, Some(5));
+    fs::remove_dir_all(&exit).unwrap();
+    appears(&run, "exit.json").await;
+    let Attachment::Ended(record) = attach(&run.folder()).await.unwrap() else {
+        panic!("the record is there")
+    };
+    assert_eq!(record.code, Some(5));
+}
+
+#[tokio::test]
+async fn processes_that_keep_starting_others_are_all_ended() {
+    let run = Run::new();
+    let script = "trap '' TERM; echo up; while :; do setsid sleep 600 & setsid sleep 600 & done";
+    let mut spec = run.shell(script);
+    // It must not drown the machine that runs the tests.
+    spec.argv[2].insert_str(0, "ulimit -u 4000; n=0; ");
+    spec.argv[2] = spec.argv[2].replace("do setsid", "do n=$((n+1)); [ $n -lt 150 ] && setsid");
+    let handle = run.launch(&spec).await;
+    line(&mut run.tail()).await;
+    let record = timeout(PATIENCE, handle.end_tree(Duration::from_millis(50))).await.unwrap();
+    let record = record.unwrap();
+    assert_eq!((record.signal, record.survivors.len()), (Some(9), 0));
+    assert!(run.left().is_empty());
+}
+
+#[tokio::test]
+async fn a_launch_that_got_no_further_than_its_spec_can_be_repeated() {
+    let run = Run::new();
+    gateway_os::folders::private_dir(&run.folder()).unwrap();
+    fs::write(run.folder().join("spec.json"), "half").unwrap();
+    fs::write(run.folder().join("shim.log"), "").unwrap();
+    assert!(matches!(attach(&run.folder()).await.unwrap(), Attachment::NotStarted));
+    assert_eq!(ended(&run.start("exit 4").await).await.code, Some(4));
+}
+
+#[tokio::test]
+async fn a_line_of_megabytes_arrives_whole() {
+    let run = Run::new();
+    let handle = run.start("cksum; echo done").await;
+    let long = "\"ab\\c\u{7f}é".repeat(500_000);
+    handle.write_within("long", &long, Duration::from_secs(30)).await.unwrap();
+    handle.close_stdin().await.unwrap();
+    ended(&handle).await;
+    let mut by_hand = Command::new("cksum");
+    let mut by_hand = by_hand.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut stdin = by_hand.stdin.take().unwrap();
+    stdin.write_all(long.as_bytes()).unwrap();
+    stdin.write_all(b"\n").unwrap();
+    drop(stdin);
+    let expected = String::from_utf8(by_hand.wait_with_output().unwrap().stdout).unwrap();
+    assert_eq!(run.output("stdout"), format!("{expected}done\n"));
+}
+
+#[tokio::test]
+async fn the_agent_gets_no_descriptor_but_its_three_streams() {
+    let run = Run::new();
+    let handle = run.start("ls -l /proc/$$/fd | sed 's/.* \\([0-9]*\\) -> /\\1 /'").await;
+    ended(&handle).await;
+    let output = run.output("stdout");
+    let ours = |line: &&str| line.contains(run.root.path().to_str().unwrap());
+    let found: Vec<_> = output.lines().filter(ours).collect();
+    assert_eq!(found.len(), 2, "only stdout and stderr: {output}");
+    assert!(!output.contains("socket:") && !output.contains("inotify"), "{output}");
+}
+
+#[tokio::test]
+async fn a_shim_leaves_when_its_run_is_over_whether_or_not_its_folder_is_still_there() {
+    for removed in [false, true] {
+        let run = Run::new();
+        let handle = run.start("read x").await;
+        let shim = handle.shim().unwrap().clone();
+        let agent = handle.agent().unwrap().clone();
+        drop(handle);
+        if removed {
+            fs::remove_dir_all(run.folder()).unwrap();
+        }
+        signal(&agent, Signal::Kill).unwrap();
+        gone(&shim).await;
+    }
 }
 
 /// An agent that calls the shim's socket itself.
@@ -548,7 +651,7 @@ async fn a_child_started_through_exec_dies_with_its_parent() {
     assert!(child.is_alive());
     parent.kill().unwrap();
     parent.wait().unwrap();
-    timeout(PATIENCE, gateway_os::process::gone(&child)).await.unwrap().unwrap();
+    gone(&child).await;
 }
 
 #[test]

@@ -23,20 +23,25 @@ pub(super) struct Stat {
     pub(super) name: String,
     pub(super) state: u8,
     pub(super) ppid: u32,
+    pub(super) threads: u32,
     pub(super) start_time: u64,
 }
 
 impl Stat {
-    /// Whether the process has ended and only waits for its parent.
+    /// Whether the process has ended and only waits for its parent. One whose first thread has
+    /// ended while others go on looks like a zombie and is none.
     pub(super) fn has_ended(&self) -> bool {
-        matches!(self.state, b'Z' | b'X' | b'x')
+        matches!(self.state, b'Z' | b'X' | b'x') && self.threads <= 1
     }
 }
 
 /// Reads `/proc/PID/stat`.
 pub(super) fn stat(pid: u32) -> io::Result<Stat> {
-    let bytes = fs::read(format!("/proc/{pid}/stat")).map_err(gone_is_not_found)?;
-    parse_stat(&bytes).ok_or_else(|| io::Error::from(io::ErrorKind::InvalidData))
+    // The line is far shorter and comes in one read; every process is read in a scan.
+    let mut bytes = [0; 1024];
+    let read = File::open(format!("/proc/{pid}/stat")).and_then(|mut stat| stat.read(&mut bytes));
+    parse_stat(&bytes[..read.map_err(gone_is_not_found)?])
+        .ok_or_else(|| io::Error::from(io::ErrorKind::InvalidData))
 }
 
 /// Splits a stat line. The name may hold spaces and parentheses, so fields count from the last `)`.
@@ -52,7 +57,8 @@ fn parse_stat(bytes: &[u8]) -> Option<Stat> {
         name,
         state: *fields.first()?.as_bytes().first()?,
         ppid: fields.get(1)?.parse().ok()?,
-        // Field 22 of proc(5); the first one after the name is field 3.
+        // Fields 20 and 22 of proc(5); the first one after the name is field 3.
+        threads: fields.get(17)?.parse().ok()?,
         start_time: fields.get(19)?.parse().ok()?,
     })
 }
@@ -333,6 +339,8 @@ fn raw(signal: Signal) -> rustix::process::Signal {
 mod tests {
     use std::process::{Child, Command, Stdio};
 
+    use rustix::process::{WaitId, WaitIdOptions, waitid};
+
     use super::*;
 
     /// A shell that ends when its standard input closes.
@@ -347,6 +355,15 @@ mod tests {
         let stat = parse_stat(line).unwrap();
         assert_eq!((stat.pid, stat.ppid, stat.start_time), (42, 7, 987_654));
         assert_eq!(stat.name, "a) (b c");
+    }
+
+    #[test]
+    fn a_process_whose_first_thread_has_ended_still_runs() {
+        let line = |threads| {
+            format!("42 (a) Z 7 42 42 0 -1 1 2 3 4 5 6 7 8 9 20 0 {threads} 0 987654 1 2")
+        };
+        assert!(parse_stat(line(1).as_bytes()).unwrap().has_ended());
+        assert!(!parse_stat(line(2).as_bytes()).unwrap().has_ended());
     }
 
     #[test]
@@ -381,9 +398,9 @@ mod tests {
         let mut child = reader();
         let id = ProcessId::of(child.id()).unwrap();
         drop(child.stdin.take());
-        while id.is_alive() {
-            std::thread::yield_now();
-        }
+        let ended = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+        waitid(WaitId::Pid(to_pid(id.pid).unwrap()), ended).unwrap();
+        assert!(!id.is_alive());
         assert!(start_time(id.pid).is_ok(), "the zombie still has its entry");
         child.wait().unwrap();
     }

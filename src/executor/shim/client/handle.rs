@@ -317,3 +317,99 @@ enum Served {
     NobodyAsks,
     Broken,
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use gateway_os::folders::private_dir;
+    use gateway_os::socket::AsyncListener;
+    use tempfile::TempDir;
+    use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+
+    use super::*;
+    use crate::clock::Timestamp;
+    use crate::executor::shim::protocol::{PROTOCOL, line_of};
+    use crate::executor::shim::record::{EndCause, ShimState};
+
+    /// A folder whose shim is this very process, so that it is alive.
+    fn shim() -> (TempDir, PathBuf, AsyncListener, ProcessId) {
+        let root = tempfile::tempdir().unwrap();
+        let folder = root.path().join("run");
+        private_dir(&folder).unwrap();
+        let me = ProcessId::current().unwrap();
+        let state = ShimState {
+            protocol: PROTOCOL,
+            shim: me.clone(),
+            agent: Some(me.clone()),
+            marker: "m".into(),
+            started_at: Timestamp::default(),
+        };
+        std::fs::write(folder.join(file::STATE), line_of(&state)).unwrap();
+        let listener = AsyncListener::bind(&folder.join(file::SOCKET)).unwrap();
+        (root, folder, listener, me)
+    }
+
+    fn hello(me: &ProcessId) -> Vec<u8> {
+        line_of(&FromShim::Hello { protocol: PROTOCOL, shim: me.clone(), agent: me.clone() })
+    }
+
+    #[tokio::test]
+    async fn a_broken_connection_is_made_again_while_the_shim_lives() {
+        let (_root, folder, listener, me) = shim();
+        let path = folder.join(file::SOCKET);
+        let (connection, accepted) = tokio::join!(Connection::open(&path), async {
+            let mut stream = listener.accept().await.unwrap();
+            stream.write_all(&hello(&me)).await.unwrap();
+            stream
+        });
+        let handle = ShimHandle::new(&folder, me.clone(), connection.unwrap());
+        drop(accepted);
+        let serve = async {
+            let mut stream = BufReader::new(listener.accept().await.unwrap());
+            stream.write_all(&hello(&me)).await.unwrap();
+            let mut line = String::new();
+            stream.read_line(&mut line).await.unwrap();
+            let request: Request = serde_json::from_str(&line).unwrap();
+            let reply = FromShim::Reply { seq: request.seq, error: None, status: None };
+            stream.write_all(&line_of(&reply)).await.unwrap();
+            line
+        };
+        let asked = async {
+            // The first may fall into the breach; asking again is what callers do.
+            while let Err(ShimError::Disconnected) = handle.close_stdin().await {}
+        };
+        let (line, ()) = tokio::join!(serve, asked);
+        assert!(line.contains("close_stdin"), "{line}");
+    }
+
+    #[tokio::test]
+    async fn a_record_that_appeared_while_the_connection_broke_is_the_end() {
+        let (_root, folder, listener, me) = shim();
+        let path = folder.join(file::SOCKET);
+        let (connection, accepted) = tokio::join!(Connection::open(&path), async {
+            let mut stream = listener.accept().await.unwrap();
+            stream.write_all(&hello(&me)).await.unwrap();
+            stream
+        });
+        let handle = ShimHandle::new(&folder, me, connection.unwrap());
+        let record = ExitRecord {
+            agent: None,
+            code: Some(0),
+            signal: None,
+            cause: EndCause::Exited,
+            error: None,
+            swept_count: 0,
+            swept: Vec::new(),
+            survivors: Vec::new(),
+            stdout_bytes: 0,
+            stderr_bytes: 0,
+            started_at: Timestamp::default(),
+            ended_at: Timestamp::default(),
+        };
+        std::fs::write(folder.join(file::EXIT), line_of(&record)).unwrap();
+        drop(accepted);
+        assert_eq!(handle.wait().await.unwrap(), record);
+        assert!(matches!(handle.status().await, Err(ShimError::Ended)));
+    }
+}

@@ -6,6 +6,7 @@
 mod clients;
 mod input;
 mod output;
+mod requests;
 mod run;
 mod start;
 

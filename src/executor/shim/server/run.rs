@@ -1,25 +1,20 @@
 //! The shim's loop: wait, then do what is due.
 use std::fs;
+use std::io;
 use std::time::{Duration, Instant};
 
 use gateway_os::folders::Durability;
-use gateway_os::process::{self, Delivery, Ended, Reaped, Signal};
+use gateway_os::process::{self, Ended, Reaped};
 use gateway_os::ready::{self, Interest, PollHandle};
 
 use super::super::file;
-use super::super::protocol::{
-    AgentSignal, ErrorCode, FromShim, GRACE_MILLIS_MAX, Op, PROTOCOL, Phase, Request, Seq, Status,
-    WireError,
-};
+use super::super::protocol::FromShim;
 use super::super::record::{EndCause, ExitRecord};
 use super::super::sweep::{LOOK_EVERY, Scope, Sweep, Swept};
 use super::clients::Client;
-use super::input::{Answer, Asker};
 use super::start::{Parts, write_json};
 use crate::clock::{Clock, SystemClock};
 
-/// Gateways connected at once; there is one, and for a moment its successor.
-const CLIENTS_MAX: usize = 8;
 /// Between TERM and KILL for what an agent leaves behind, and for ends nobody gave a grace for.
 const GRACE: Duration = Duration::from_secs(2);
 /// The same once the output is over its limit: it goes on growing meanwhile.
@@ -30,12 +25,10 @@ const LINGER: Duration = Duration::from_secs(2);
 const SAVE_EVERY: Duration = Duration::from_secs(1);
 /// How long it is tried.
 const SAVE_FOR: Duration = Duration::from_secs(24 * 3600);
-/// How long no connection is taken after the kernel refused one.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 
 /// How far the run is.
 #[derive(Debug)]
-enum Stage {
+pub(super) enum Stage {
     Running,
     Ending {
         cause: EndCause,
@@ -53,14 +46,15 @@ enum Stage {
 /// The shim of one run.
 #[derive(Debug)]
 pub(super) struct Shim {
-    parts: Parts,
+    pub(super) parts: Parts,
     /// How the agent ended, once it has.
-    agent_ended: Option<Ended>,
-    stage: Stage,
+    pub(super) agent_ended: Option<Ended>,
+    pub(super) stage: Stage,
     deadline: Option<Instant>,
-    clients: Vec<Client>,
-    next_client: u64,
-    accept_at: Option<Instant>,
+    pub(super) clients: Vec<Client>,
+    pub(super) next_client: u64,
+    /// No connection is taken before.
+    pub(super) accept_at: Option<Instant>,
 }
 
 /// What woke the loop.
@@ -212,7 +206,7 @@ impl Shim {
     }
 
     /// Begins to end the tree, or hurries an end that has begun.
-    fn end(&mut self, cause: EndCause, grace: Duration, now: Instant) {
+    pub(super) fn end(&mut self, cause: EndCause, grace: Duration, now: Instant) {
         match &mut self.stage {
             Stage::Running => {
                 let shim = self.parts.state.shim.clone();
@@ -261,12 +255,14 @@ impl Shim {
     }
 
     /// Writes the record; a full disk is waited out, since nobody else knows how the agent ended.
+    /// A folder that was removed is not: nobody will look there.
     fn save(&mut self, now: Instant) {
         let Stage::Ended { record, saved, try_at, leave_at } = &mut self.stage else { return };
         let path = self.parts.folder.join(file::EXIT);
-        let (unsaved_until, written) =
-            (*leave_at + SAVE_FOR, write_json(&path, record, Durability::Synced));
-        if written.is_err() && now < unsaved_until {
+        if let Err(error) = write_json(&path, record, Durability::Synced)
+            && error.kind() != io::ErrorKind::NotFound
+            && now < *leave_at + SAVE_FOR
+        {
             *try_at = now + SAVE_EVERY;
             return;
         }
@@ -285,133 +281,6 @@ impl Shim {
                 Instant::now() >= *leave_at || !self.clients.iter().any(Client::has_unsent)
             }
             _ => false,
-        }
-    }
-
-    fn accept(&mut self, now: Instant) {
-        self.accept_at = None;
-        loop {
-            let stream = match self.parts.listener.accept() {
-                Ok(Some(stream)) => stream,
-                Ok(None) => return,
-                Err(_) => {
-                    self.accept_at = Some(now + ACCEPT_PAUSE);
-                    return;
-                }
-            };
-            self.next_client += 1;
-            let peer = stream.peer();
-            let mut client = Client::new(self.next_client, stream);
-            let refusal = match peer {
-                Err(_) => Some("this socket cannot tell who is calling"),
-                Ok(peer) => self.parts.peers.verdict(peer).refusal(),
-            };
-            let refusal =
-                refusal.or((self.clients.len() >= CLIENTS_MAX).then_some("too many are connected"));
-            if let Some(message) = refusal {
-                client.send(&FromShim::Refused { message: message.to_owned() });
-                continue;
-            }
-            client.send(&FromShim::Hello {
-                protocol: PROTOCOL,
-                shim: self.parts.state.shim.clone(),
-                agent: self.parts.agent.clone(),
-            });
-            if let Stage::Ended { record, .. } = &self.stage {
-                client.send(&FromShim::Exited { record: (**record).clone() });
-            }
-            self.clients.push(client);
-        }
-    }
-
-    fn serve_client(&mut self, key: u64, now: Instant) {
-        let Some(client) = self.clients.iter_mut().find(|client| client.key == key) else {
-            return;
-        };
-        client.flush();
-        for line in client.receive() {
-            self.request(key, &line, now);
-        }
-    }
-
-    fn request(&mut self, client: u64, line: &[u8], now: Instant) {
-        let request: Request = match serde_json::from_slice(line) {
-            Ok(request) => request,
-            Err(error) => {
-                let seq = serde_json::from_slice(line).map_or(0, |Seq { seq }| seq);
-                let code = ErrorCode::UnknownRequest;
-                let error = WireError { code, message: format!("not understood: {error}") };
-                self.answer(vec![(Asker { client, seq }, Err(error))]);
-                return;
-            }
-        };
-        let asker = Asker { client, seq: request.seq };
-        let answers = match request.op {
-            Op::Write { id, line, timeout_ms } => {
-                self.parts.input.write(asker, id, &line, timeout_ms, now)
-            }
-            Op::CloseStdin => {
-                self.parts.input.close();
-                vec![(asker, Ok(()))]
-            }
-            Op::Signal { signal } => vec![(asker, self.signal(signal))],
-            Op::EndTree { term_grace_ms } => {
-                let grace = Duration::from_millis(term_grace_ms.min(GRACE_MILLIS_MAX));
-                self.end(EndCause::EndTree, grace, now);
-                vec![(asker, Ok(()))]
-            }
-            Op::Status => {
-                let status = Some(self.status());
-                self.send(client, &FromShim::Reply { seq: request.seq, error: None, status });
-                Vec::new()
-            }
-        };
-        self.answer(answers);
-    }
-
-    fn signal(&self, signal: AgentSignal) -> Result<(), WireError> {
-        let gone =
-            || WireError { code: ErrorCode::AgentGone, message: "the agent is gone".to_owned() };
-        if self.agent_ended.is_some() {
-            return Err(gone());
-        }
-        let signal = match signal {
-            AgentSignal::Interrupt => Signal::Interrupt,
-            AgentSignal::Terminate => Signal::Terminate,
-            AgentSignal::Kill => Signal::Kill,
-        };
-        match process::signal(&self.parts.agent, signal) {
-            Ok(Delivery::Sent) => Ok(()),
-            Ok(Delivery::Gone) => Err(gone()),
-            Err(error) => Err(WireError { code: ErrorCode::System, message: error.to_string() }),
-        }
-    }
-
-    fn status(&self) -> Status {
-        let (stdout, stderr) = self.parts.output.sizes();
-        Status {
-            phase: match self.stage {
-                Stage::Running => Phase::Running,
-                Stage::Ending { .. } => Phase::Ending,
-                Stage::Ended { .. } => Phase::Ended,
-            },
-            input: self.parts.input.state(),
-            input_waiting: self.parts.input.waiting(),
-            output_bytes: stdout.saturating_add(stderr),
-        }
-    }
-
-    fn answer(&mut self, answers: Vec<Answer>) {
-        for (asker, result) in answers {
-            let reply = FromShim::Reply { seq: asker.seq, error: result.err(), status: None };
-            self.send(asker.client, &reply);
-        }
-    }
-
-    /// Sends to a client that may be gone by now.
-    fn send(&mut self, client: u64, message: &FromShim) {
-        if let Some(client) = self.clients.iter_mut().find(|one| one.key == client) {
-            client.send(message);
         }
     }
 }
