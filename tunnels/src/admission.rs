@@ -125,22 +125,19 @@ impl Gate {
             activity: Mutex::new(Activity { phase: Phase::Silent, last: now, matched: 0 }),
         });
         open.entries.insert(id, Arc::clone(&entry));
-        let note = open.note(now);
         drop(open);
         let seat = Seat { gate: Arc::clone(self), id };
         let evicted = entry.evict.clone().cancelled_owned().boxed();
         let admitted = Admitted { io, entry, evicted, _seat: seat };
-        match self.channel.try_send(Connection { io: Box::new(admitted), peer }) {
-            Ok(()) => note,
-            Err(TrySendError::Full(refused)) => {
-                drop(refused);
-                let mut open = self.lock();
-                open.shed += 1;
-                open.note(now)
-            }
-            // Nobody serves any more; the tunnel is about to close.
-            Err(TrySendError::Closed(_)) => None,
+        // One that is closed serves no more: the tunnel is about to end.
+        if let Err(TrySendError::Full(refused)) =
+            self.channel.try_send(Connection { io: Box::new(admitted), peer })
+        {
+            // Before the lock: giving the place back takes it too.
+            drop(refused);
+            self.lock().shed += 1;
         }
+        self.lock().note(now)
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Open> {

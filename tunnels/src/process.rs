@@ -46,6 +46,10 @@ mod sys {
         path.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
     }
 
+    pub(crate) fn private_folder(builder: &mut tempfile::Builder<'_, '_>) {
+        builder.permissions(std::fs::Permissions::from_mode(0o700));
+    }
+
     pub(crate) fn create_private(path: &Path) -> io::Result<std::fs::File> {
         OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
     }
@@ -70,6 +74,26 @@ mod sys {
             // Only this user's processes reach the socket, so what cloudflared says is believed.
             Ok((Box::new(stream), ClientAddress::Header("cf-connecting-ip")))
         }
+    }
+
+    #[cfg(feature = "testing")]
+    pub(crate) fn termination(ignored: bool) -> impl Future<Output = ()> {
+        use tokio::signal::unix::{SignalKind, signal};
+        let signal = signal(SignalKind::terminate());
+        async move {
+            let Ok(mut signal) = signal else { return std::future::pending().await };
+            while signal.recv().await.is_some() && ignored {}
+        }
+    }
+
+    #[cfg(feature = "testing")]
+    pub(crate) async fn connect_unix(path: &Path) -> io::Result<Box<dyn Io>> {
+        Ok(Box::new(tokio::net::UnixStream::connect(path).await?))
+    }
+
+    #[cfg(feature = "testing")]
+    pub(crate) fn link_or_copy(from: &Path, to: &Path) -> io::Result<()> {
+        std::os::unix::fs::symlink(from, to)
     }
 
     pub(crate) fn answers(dir: &Path) -> bool {
@@ -101,6 +125,8 @@ mod sys {
         path.is_file()
     }
 
+    pub(crate) fn private_folder(_builder: &mut tempfile::Builder<'_, '_>) {}
+
     pub(crate) fn create_private(path: &Path) -> io::Result<std::fs::File> {
         std::fs::OpenOptions::new().write(true).create_new(true).open(path)
     }
@@ -122,6 +148,21 @@ mod sys {
             // Any local process can connect here and forge the header.
             Ok((Box::new(stream), ClientAddress::Unknown))
         }
+    }
+
+    #[cfg(feature = "testing")]
+    pub(crate) fn termination(_ignored: bool) -> impl Future<Output = ()> {
+        std::future::pending()
+    }
+
+    #[cfg(feature = "testing")]
+    pub(crate) async fn connect_unix(_path: &Path) -> io::Result<Box<dyn Io>> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    #[cfg(feature = "testing")]
+    pub(crate) fn link_or_copy(from: &Path, to: &Path) -> io::Result<()> {
+        std::fs::copy(from, to).map(|_| ())
     }
 
     pub(crate) fn answers(_dir: &Path) -> bool {
@@ -156,6 +197,11 @@ pub(crate) fn is_executable(path: &Path) -> bool {
     sys::is_executable(path)
 }
 
+/// Makes the folder that is built readable by this user alone (0700), whatever the umask.
+pub(crate) fn private_folder(builder: &mut tempfile::Builder<'_, '_>) {
+    sys::private_folder(builder);
+}
+
 /// Creates a new file that only this user can read (0600).
 pub(crate) fn create_private(path: &Path) -> io::Result<std::fs::File> {
     sys::create_private(path)
@@ -164,6 +210,24 @@ pub(crate) fn create_private(path: &Path) -> io::Result<std::fs::File> {
 /// Whether somebody listens on the socket in `dir`.
 pub(crate) fn answers(dir: &Path) -> bool {
     sys::answers(dir)
+}
+
+/// Ends at the request to end, or never when that is `ignored`. In force from the call on.
+#[cfg(feature = "testing")]
+pub(crate) fn termination(ignored: bool) -> impl Future<Output = ()> {
+    sys::termination(ignored)
+}
+
+/// Connects to a Unix socket, where the system has them.
+#[cfg(feature = "testing")]
+pub(crate) async fn connect_unix(path: &Path) -> io::Result<Box<dyn Io>> {
+    sys::connect_unix(path).await
+}
+
+/// Makes an executable reachable under another name.
+#[cfg(feature = "testing")]
+pub(crate) fn link_or_copy(from: &Path, to: &Path) -> io::Result<()> {
+    sys::link_or_copy(from, to)
 }
 
 /// Where a child process brings the visitors' connections: a Unix socket where the system has them.

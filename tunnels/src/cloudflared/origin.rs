@@ -36,11 +36,10 @@ impl Origin {
             },
         };
         remove_abandoned(runtime_dir);
-        let folder = tempfile::Builder::new()
-            .prefix(PREFIX)
-            .rand_bytes(6)
-            .tempdir_in(runtime_dir)
-            .map_err(|error| fault(&error))?;
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(PREFIX).rand_bytes(6);
+        process::private_folder(&mut builder);
+        let folder = builder.tempdir_in(runtime_dir).map_err(|error| fault(&error))?;
         let (listener, service) =
             LocalListener::bind(folder.path()).map_err(|error| fault(&error))?;
         let config = folder.path().join("config.yml");

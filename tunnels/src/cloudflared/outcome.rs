@@ -35,9 +35,6 @@ pub(super) fn of_exit(ending: Ending, lines: &[String]) -> E {
     let table: &[(&str, fn(String) -> E)] = &[
         ("error code: 1015", E::RateLimited),
         ("429 Too Many Requests", E::RateLimited),
-        ("no such host", |line| {
-            if line.contains("argotunnel.com") { E::EdgeLookup(line) } else { E::NoInternet(line) }
-        }),
         ("Could not lookup srv records", E::EdgeLookup),
         ("failed to request quick Tunnel", E::NoInternet),
         ("failed to unmarshal quick Tunnel", E::ServiceFailed),
@@ -122,6 +119,12 @@ mod tests {
         for (code, lines, expected) in rows {
             assert_eq!(code_of(*code, lines), *expected, "{lines:?}");
         }
+    }
+
+    #[test]
+    fn an_error_line_of_a_good_start_does_not_explain_a_later_exit() {
+        let features = "2026-11-20T05:41:06Z ERR Failed to fetch features, default to disable error=\"lookup cfd-features.argotunnel.com: no such host\"";
+        assert_eq!(code_of(1, &[features, "2026-11-20T05:41:06Z INF bye"]), "cloudflared.exited");
     }
 
     #[test]

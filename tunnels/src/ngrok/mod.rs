@@ -21,6 +21,8 @@ use futures::future::BoxFuture;
 use url::Url;
 
 pub use self::error::NgrokError;
+#[cfg(feature = "testing")]
+pub(crate) use self::stream::CutStream;
 use crate::backoff::Law;
 use crate::error::TunnelError;
 use crate::provider::{Policy, Provider, SessionLink};

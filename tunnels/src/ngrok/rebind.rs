@@ -18,7 +18,7 @@ const ANSWER_MAX: usize = 64 * 1024;
 
 /// The answer to a bind.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
-pub(super) struct Rebind {
+pub(crate) struct Rebind {
     #[serde(rename = "Id")]
     pub(super) id: String,
     #[serde(rename = "URL")]

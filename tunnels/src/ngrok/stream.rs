@@ -14,7 +14,7 @@ use super::rebind::{Rebind, RebindReader};
 ///
 /// The inner stream is dropped at that moment, so the server sees the connection close although the
 /// crate keeps the session's old half until a new one is bound.
-pub(super) struct CutStream<S> {
+pub(crate) struct CutStream<S> {
     inner: Option<S>,
     read_cut: BoxFuture<'static, ()>,
     write_cut: BoxFuture<'static, ()>,
@@ -22,10 +22,10 @@ pub(super) struct CutStream<S> {
 }
 
 /// Called once, with the answer to the rebind.
-pub(super) type OnRebind = Box<dyn FnOnce(Rebind) + Send>;
+pub(crate) type OnRebind = Box<dyn FnOnce(Rebind) + Send>;
 
 impl<S> CutStream<S> {
-    pub(super) fn new(inner: S, cut: &CancellationToken, on_rebind: Option<OnRebind>) -> Self {
+    pub(crate) fn new(inner: S, cut: &CancellationToken, on_rebind: Option<OnRebind>) -> Self {
         Self {
             inner: Some(inner),
             read_cut: cut.clone().cancelled_owned().boxed(),
