@@ -1,6 +1,7 @@
 //! The command line: arguments, commands, output, exit codes. The only user of `anyhow`-style
 //! end-of-the-line errors ([`CliError`]); everything below returns typed ones.
 mod args;
+mod browser;
 mod commands;
 mod context;
 mod error;
