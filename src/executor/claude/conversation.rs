@@ -34,7 +34,6 @@ pub(super) struct Conversation {
     rest: Rest,
     background: BTreeSet<String>,
     open: BTreeMap<String, Question>,
-    answered: BTreeSet<String>,
     ending: bool,
     last_message: String,
     turns: u64,
@@ -87,7 +86,6 @@ impl Conversation {
             rest: Rest::Busy,
             background: BTreeSet::new(),
             open: BTreeMap::new(),
-            answered: BTreeSet::new(),
             ending: false,
             last_message: String::new(),
             turns: 0,
@@ -320,13 +318,9 @@ impl Conversation {
         Item::Usage { turns: self.turns, cost: self.cost }
     }
 
-    /// An answer is on its way: the question no longer waits. Gives its input when it did.
-    pub(super) fn answer(&mut self, request_id: &str) -> Option<Question> {
-        let question = self.open.remove(request_id)?;
-        if self.answered.len() < OPEN_MAX {
-            self.answered.insert(request_id.to_owned());
-        }
-        Some(question)
+    /// A question has its answer.
+    pub(super) fn close(&mut self, request_id: &str) {
+        self.open.remove(request_id);
     }
 
     /// A question that waits.

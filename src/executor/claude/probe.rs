@@ -17,7 +17,7 @@ const VERSION_WAIT: Duration = Duration::from_secs(5);
 const VERSION_BYTES_MAX: u64 = 4096;
 /// The oldest version whose permission relay is known to work.
 const SUPPORTED: [u64; 3] = [2, 1, 76];
-const INSTALL: &str = "install Claude Code with `npm install -g @anthropic-ai/claude-code` or \
+pub(super) const INSTALL: &str = "install Claude Code with `npm install -g @anthropic-ai/claude-code` or \
     `curl -fsSL https://claude.ai/install.sh | bash`, or set executors.claude.command to its path";
 
 /// Looks for the program and asks its version.

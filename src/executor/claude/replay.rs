@@ -265,10 +265,11 @@ fn a_question_is_answered_once() {
     let mut conversation = fresh();
     let line = r#"{"type":"control_request","request_id":"r","request":{"subtype":"can_use_tool","tool_name":"Bash","input":{"command":"x"}}}"#;
     conversation.take(line.as_bytes());
-    let question = conversation.answer("r").unwrap();
+    let question = conversation.question("r").unwrap();
     let message = super::message::answer("r", &Decision::Allow, &question.input);
     assert!(message.line.contains(r#""updatedInput":{"command":"x"}"#));
-    assert_eq!(conversation.answer("r"), None);
+    conversation.close("r");
+    assert_eq!(conversation.question("r"), None);
 }
 
 #[test]
