@@ -64,11 +64,7 @@ impl Folders {
         let runtime = absolute("GATEWAY_RUNTIME_DIR", get("GATEWAY_RUNTIME_DIR"))?
             .or_else(|| native::runtime(&get))
             .unwrap_or_else(|| state.clone());
-        Ok(Self {
-            config_file,
-            state,
-            runtime,
-        })
+        Ok(Self { config_file, state, runtime })
     }
 }
 
@@ -109,11 +105,7 @@ mod native {
     }
 
     pub(super) fn runtime(get: &impl Fn(&str) -> Option<PathBuf>) -> Option<PathBuf> {
-        Some(
-            get("XDG_RUNTIME_DIR")
-                .filter(|path| path.is_absolute())?
-                .join(PROGRAM),
-        )
+        Some(get("XDG_RUNTIME_DIR").filter(|path| path.is_absolute())?.join(PROGRAM))
     }
 }
 
@@ -143,16 +135,12 @@ mod native {
     use super::{FoldersError, PROGRAM, PathBuf};
 
     pub(super) fn config(get: &impl Fn(&str) -> Option<PathBuf>) -> Result<PathBuf, FoldersError> {
-        let base = get("APPDATA").ok_or(FoldersError::NoHome {
-            variable: "APPDATA",
-        })?;
+        let base = get("APPDATA").ok_or(FoldersError::NoHome { variable: "APPDATA" })?;
         Ok(base.join(PROGRAM))
     }
 
     pub(super) fn state(get: &impl Fn(&str) -> Option<PathBuf>) -> Result<PathBuf, FoldersError> {
-        let base = get("LOCALAPPDATA").ok_or(FoldersError::NoHome {
-            variable: "LOCALAPPDATA",
-        })?;
+        let base = get("LOCALAPPDATA").ok_or(FoldersError::NoHome { variable: "LOCALAPPDATA" })?;
         Ok(base.join(PROGRAM).join("state"))
     }
 
@@ -208,14 +196,9 @@ pub fn private_dir(path: &Path) -> Result<(), PrivateDirError> {
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     match builder.create(path) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            Err(PrivateDirError::NotAFolder {
-                path: path.to_owned(),
-            })
+            Err(PrivateDirError::NotAFolder { path: path.to_owned() })
         }
-        Err(source) => Err(PrivateDirError::Io {
-            path: path.to_owned(),
-            source,
-        }),
+        Err(source) => Err(PrivateDirError::Io { path: path.to_owned(), source }),
         Ok(()) => check_private_dir(path),
     }
 }
@@ -227,30 +210,20 @@ pub fn private_dir(path: &Path) -> Result<(), PrivateDirError> {
 ///
 /// [`PrivateDirError`].
 pub fn check_private_dir(path: &Path) -> Result<(), PrivateDirError> {
-    let meta = fs::metadata(path).map_err(|source| PrivateDirError::Io {
-        path: path.to_owned(),
-        source,
-    })?;
+    let meta = fs::metadata(path)
+        .map_err(|source| PrivateDirError::Io { path: path.to_owned(), source })?;
     if !meta.is_dir() {
-        return Err(PrivateDirError::NotAFolder {
-            path: path.to_owned(),
-        });
+        return Err(PrivateDirError::NotAFolder { path: path.to_owned() });
     }
     #[cfg(unix)]
     {
         use std::os::unix::fs::MetadataExt;
         let (uid, mode) = (meta.uid(), meta.mode() & 0o777);
         if uid != rustix::process::geteuid().as_raw() {
-            return Err(PrivateDirError::OtherOwner {
-                path: path.to_owned(),
-                uid,
-            });
+            return Err(PrivateDirError::OtherOwner { path: path.to_owned(), uid });
         }
         if mode & 0o077 != 0 {
-            return Err(PrivateDirError::TooOpen {
-                path: path.to_owned(),
-                mode,
-            });
+            return Err(PrivateDirError::TooOpen { path: path.to_owned(), mode });
         }
     }
     Ok(())
@@ -316,10 +289,7 @@ pub fn create_private(path: &Path) -> io::Result<File> {
 /// Writes `bytes` to a new file in the folder of `path` and gives its name.
 fn write_beside(path: &Path, bytes: &[u8], durability: Durability) -> io::Result<PathBuf> {
     static NEXT: AtomicU64 = AtomicU64::new(0);
-    let name = path
-        .file_name()
-        .ok_or(io::ErrorKind::InvalidInput)?
-        .to_string_lossy();
+    let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_string_lossy();
     // Unique among processes by the pid and within one by the counter; a leftover of a process
     // that had this pid before is in the way only once.
     let serial = NEXT.fetch_add(1, Ordering::Relaxed);
@@ -333,11 +303,7 @@ fn write_beside(path: &Path, bytes: &[u8], durability: Durability) -> io::Result
     };
     let write = |mut file: File| {
         file.write_all(bytes)?;
-        if durability == Durability::Synced {
-            file.sync_all()
-        } else {
-            Ok(())
-        }
+        if durability == Durability::Synced { file.sync_all() } else { Ok(()) }
     };
     create().and_then(write).inspect_err(|_| {
         let _ = fs::remove_file(&temporary);
@@ -356,7 +322,8 @@ fn sync_folder(path: &Path, durability: Durability) -> io::Result<()> {
     Ok(())
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod tests {
     use std::os::unix::fs::PermissionsExt;
 
@@ -364,20 +331,14 @@ mod tests {
 
     fn folders(pairs: &[(&str, &str)]) -> Result<Folders, FoldersError> {
         Folders::from_environment(|name| {
-            pairs
-                .iter()
-                .find(|(key, _)| *key == name)
-                .map(|(_, value)| OsString::from(value))
+            pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| OsString::from(value))
         })
     }
 
     #[test]
     fn the_base_directory_specification_decides() {
         let found = folders(&[("HOME", "/home/u"), ("XDG_RUNTIME_DIR", "/run/user/1")]).unwrap();
-        assert_eq!(
-            found.config_file,
-            Path::new("/home/u/.config/gateway/config.toml")
-        );
+        assert_eq!(found.config_file, Path::new("/home/u/.config/gateway/config.toml"));
         assert_eq!(found.state, Path::new("/home/u/.local/state/gateway"));
         assert_eq!(found.runtime, Path::new("/run/user/1/gateway"));
         let found = folders(&[
@@ -388,10 +349,7 @@ mod tests {
         let found = found.unwrap();
         assert_eq!(found.config_file, Path::new("/c/gateway/config.toml"));
         assert_eq!(found.state, Path::new("/home/u/.local/state/gateway"));
-        assert_eq!(
-            found.runtime, found.state,
-            "without a runtime folder the state folder serves"
-        );
+        assert_eq!(found.runtime, found.state, "without a runtime folder the state folder serves");
     }
 
     #[test]
@@ -409,11 +367,7 @@ mod tests {
         );
         assert_eq!(folders(&[]), Err(FoldersError::NoHome { variable: "HOME" }));
         let relative = folders(&[("HOME", "/h"), ("GATEWAY_STATE_DIR", "s")]).unwrap_err();
-        assert!(
-            relative
-                .to_string()
-                .contains("GATEWAY_STATE_DIR must be an absolute path")
-        );
+        assert!(relative.to_string().contains("GATEWAY_STATE_DIR must be an absolute path"));
     }
 
     #[test]
@@ -422,26 +376,14 @@ mod tests {
         let folder = root.path().join("a/b");
         private_dir(&folder).unwrap();
         private_dir(&folder).unwrap();
-        assert_eq!(
-            fs::metadata(&folder).unwrap().permissions().mode() & 0o777,
-            0o700
-        );
+        assert_eq!(fs::metadata(&folder).unwrap().permissions().mode() & 0o777, 0o700);
         fs::set_permissions(&folder, fs::Permissions::from_mode(0o750)).unwrap();
         let error = private_dir(&folder).unwrap_err();
-        assert!(
-            matches!(error, PrivateDirError::TooOpen { mode: 0o750, .. }),
-            "{error}"
-        );
-        assert_eq!(
-            fs::metadata(&folder).unwrap().permissions().mode() & 0o777,
-            0o750
-        );
+        assert!(matches!(error, PrivateDirError::TooOpen { mode: 0o750, .. }), "{error}");
+        assert_eq!(fs::metadata(&folder).unwrap().permissions().mode() & 0o777, 0o750);
         let file = root.path().join("file");
         fs::write(&file, "").unwrap();
-        assert!(matches!(
-            private_dir(&file),
-            Err(PrivateDirError::NotAFolder { .. })
-        ));
+        assert!(matches!(private_dir(&file), Err(PrivateDirError::NotAFolder { .. })));
     }
 
     #[test]
@@ -451,10 +393,7 @@ mod tests {
         write_private(&file, b"one").unwrap();
         write_private(&file, b"two").unwrap();
         assert_eq!(fs::read(&file).unwrap(), b"two");
-        assert_eq!(
-            fs::metadata(&file).unwrap().permissions().mode() & 0o777,
-            0o600
-        );
+        assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
         assert_eq!(fs::read_dir(root.path()).unwrap().count(), 1);
     }
 

@@ -5,7 +5,7 @@
 //! [`exec_main`] is its body.
 use std::ffi::{OsStr, OsString};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::sync::mpsc;
 use std::thread;
@@ -15,66 +15,44 @@ use crate::process::{Signal, die_with_parent, new_session, own_group};
 /// The hidden subcommand that prepares itself and then becomes another program.
 pub const EXEC_SUBCOMMAND: &str = "__exec";
 
-/// A program to start through a descriptor, so that an upgrade of the file does not change it.
-#[derive(Debug)]
+/// A program of ours to start.
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Executable {
-    #[cfg(target_os = "linux")]
-    file: std::os::fd::OwnedFd,
-    #[cfg(not(target_os = "linux"))]
-    path: std::path::PathBuf,
+    path: PathBuf,
 }
 
 impl Executable {
-    /// The running program itself, also after its file was replaced or removed.
+    /// The running program itself, also after an upgrade replaced or removed its file.
     ///
     /// # Errors
     ///
     /// When the system does not tell.
     pub fn current() -> io::Result<Self> {
+        // This link leads to the file itself, not to its name, and a child that has not yet
+        // become another program still has its parent's.
         #[cfg(target_os = "linux")]
-        return Self::at(Path::new("/proc/self/exe"));
+        return Ok(Self { path: "/proc/self/exe".into() });
         #[cfg(not(target_os = "linux"))]
-        Ok(Self {
-            path: std::env::current_exe()?,
-        })
+        Ok(Self { path: std::env::current_exe()? })
     }
 
-    /// The program at `path` as it is now.
-    ///
-    /// # Errors
-    ///
-    /// When there is none.
-    pub fn at(path: &Path) -> io::Result<Self> {
-        #[cfg(target_os = "linux")]
-        {
-            use rustix::fs::{Mode, OFlags, open};
-            Ok(Self {
-                file: open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?,
-            })
-        }
-        #[cfg(not(target_os = "linux"))]
-        {
-            std::fs::metadata(path)?;
-            Ok(Self {
-                path: path.to_owned(),
-            })
-        }
+    /// The program at `path`, whatever is there at the time of each start.
+    #[must_use]
+    pub fn at(path: &Path) -> Self {
+        Self { path: path.to_owned() }
     }
 
-    /// A command that starts it, called `gateway` in its own argument list. `self` must live until
-    /// the command is spawned.
+    /// A command that starts it, called `gateway` in its own argument list.
     #[must_use]
     pub fn command(&self) -> Command {
-        #[cfg(target_os = "linux")]
-        {
-            use std::os::fd::AsRawFd;
-            use std::os::unix::process::CommandExt;
-            let mut command = Command::new(format!("/proc/self/fd/{}", self.file.as_raw_fd()));
-            command.arg0("gateway");
+        let command = Command::new(&self.path);
+        #[cfg(unix)]
+        let command = {
+            let mut command = command;
+            std::os::unix::process::CommandExt::arg0(&mut command, "gateway");
             command
-        }
-        #[cfg(not(target_os = "linux"))]
-        Command::new(&self.path)
+        };
+        command
     }
 }
 
@@ -190,13 +168,11 @@ impl Spawner {
         // Starting a child takes milliseconds; more than a few waiting means something is wrong
         // elsewhere, and callers may as well wait here.
         let (work, queue) = mpsc::sync_channel::<Work>(16);
-        thread::Builder::new()
-            .name("spawner".into())
-            .spawn(move || {
-                for work in queue {
-                    work();
-                }
-            })?;
+        thread::Builder::new().name("spawner".into()).spawn(move || {
+            for work in queue {
+                work();
+            }
+        })?;
         Ok(Self { work })
     }
 
@@ -231,18 +207,31 @@ impl Spawner {
     }
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod tests {
     use super::*;
 
+    /// Removes its own file and starts itself again.
     #[test]
-    fn a_program_starts_through_its_descriptor_after_its_file_is_gone() {
+    #[ignore = "a process of another test"]
+    fn upgraded_process() {
+        std::fs::remove_file(std::env::current_exe().unwrap()).unwrap();
+        let mut again = Executable::current().unwrap().command();
+        assert!(again.arg("--list").status().unwrap().success());
+    }
+
+    #[test]
+    fn a_program_starts_itself_after_its_file_is_gone() {
         let folder = tempfile::tempdir().unwrap();
-        let copy = folder.path().join("true");
-        std::fs::copy("/bin/true", &copy).unwrap();
-        let program = Executable::at(&copy).unwrap();
-        std::fs::remove_file(&copy).unwrap();
-        assert!(program.command().status().unwrap().success());
+        let copy = folder.path().join("copy");
+        std::fs::copy(std::env::current_exe().unwrap(), &copy).unwrap();
+        let mut old = Command::new(&copy);
+        old.args(["--exact", "launch::tests::upgraded_process", "--ignored"]);
+        let output = old.output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success() && text.contains("1 passed"), "{text}");
+        assert!(!copy.exists());
     }
 
     #[test]

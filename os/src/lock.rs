@@ -59,9 +59,7 @@ impl ExclusiveLock {
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                return Err(LockError::Held {
-                    holder: read_holder(&mut file),
-                });
+                return Err(LockError::Held { holder: read_holder(&mut file) });
             }
             Err(TryLockError::Error(error)) => return Err(error.into()),
         }
@@ -93,17 +91,9 @@ mod tests {
     fn the_second_taker_learns_who_holds_it_and_gets_it_afterwards() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("lock");
-        let first = Holder {
-            pid: 42,
-            command: "gateway serve".into(),
-            since_millis: 7,
-        };
+        let first = Holder { pid: 42, command: "gateway serve".into(), since_millis: 7 };
         let held = ExclusiveLock::acquire(&path, &first).unwrap();
-        let second = Holder {
-            pid: 43,
-            command: "gateway pair".into(),
-            since_millis: 8,
-        };
+        let second = Holder { pid: 43, command: "gateway pair".into(), since_millis: 8 };
         let error = ExclusiveLock::acquire(&path, &second).unwrap_err();
         if cfg!(unix) {
             assert!(matches!(&error, LockError::Held { holder: Some(h) } if *h == first));

@@ -68,9 +68,7 @@ impl Peer {
     /// Asks the kernel who connected.
     #[cfg(all(unix, not(target_os = "linux")))]
     pub(crate) fn of(_stream: &impl std::os::fd::AsFd) -> io::Result<Self> {
-        Err(crate::unsupported(
-            "asking who is at the other end of a socket",
-        ))
+        Err(crate::unsupported("asking who is at the other end of a socket"))
     }
 }
 
@@ -117,11 +115,7 @@ impl PeerPolicy {
         };
         let from_task =
             !found.shims.is_subset(&self.own.shims) || !found.markers.is_subset(&self.own.markers);
-        if from_task {
-            PeerVerdict::FromTask
-        } else {
-            PeerVerdict::Trusted
-        }
+        if from_task { PeerVerdict::FromTask } else { PeerVerdict::Trusted }
     }
 }
 
@@ -137,9 +131,7 @@ fn lineage(pid: u32) -> io::Result<Lineage> {
             found.shims.insert((id.pid, id.start_time));
         }
         if id.pid != pid {
-            found
-                .markers
-                .extend(environ_values(id.pid, TASK_MARKER).unwrap_or_default());
+            found.markers.extend(environ_values(id.pid, TASK_MARKER).unwrap_or_default());
         }
     }
     // Still the same process: otherwise somebody else's parents were read.
@@ -150,21 +142,18 @@ fn lineage(pid: u32) -> io::Result<Lineage> {
 }
 
 fn is_shim(args: &[Vec<u8>]) -> bool {
-    args.get(1)
-        .is_some_and(|arg| arg == SHIM_SUBCOMMAND.as_bytes())
+    args.get(1).is_some_and(|arg| arg == SHIM_SUBCOMMAND.as_bytes())
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod tests {
     use std::process::{Child, Command, Stdio};
 
     use super::*;
 
     fn peer(pid: u32) -> Peer {
-        Peer {
-            uid: user_id().unwrap(),
-            pid,
-        }
+        Peer { uid: user_id().unwrap(), pid }
     }
 
     /// A shell that has run its `exec`s and ends when its stdin closes.
@@ -175,9 +164,7 @@ mod tests {
         configure(&mut command);
         let mut child = command.spawn().unwrap();
         let mut line = String::new();
-        BufReader::new(child.stdout.as_mut().unwrap())
-            .read_line(&mut line)
-            .unwrap();
+        BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
         child
     }
 
@@ -194,10 +181,7 @@ mod tests {
             c.args(["-c", "echo; read x"]);
         });
         assert_eq!(judge(&mut child), PeerVerdict::Trusted);
-        let stranger = Peer {
-            uid: user_id().unwrap() + 1,
-            pid: std::process::id(),
-        };
+        let stranger = Peer { uid: user_id().unwrap() + 1, pid: std::process::id() };
         let verdict = PeerPolicy::for_this_process().verdict(stranger);
         assert_eq!(verdict, PeerVerdict::OtherUser { uid: stranger.uid });
     }
@@ -215,18 +199,10 @@ mod tests {
         // `sh -c SCRIPT` has `-c` second; a script file named as the subcommand has not.
         let folder = tempfile::tempdir().unwrap();
         let script = folder.path().join(SHIM_SUBCOMMAND);
-        std::fs::write(
-            &script,
-            "exec 3<&0; /bin/sh -c 'echo $$; read x <&3' & wait\n",
-        )
-        .unwrap();
+        std::fs::write(&script, "exec 3<&0; /bin/sh -c 'echo $$; read x <&3' & wait\n").unwrap();
         let mut command = Command::new("/bin/sh");
         command.arg(SHIM_SUBCOMMAND).current_dir(&folder);
-        let mut child = command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         let mut output = std::io::BufReader::new(child.stdout.take().unwrap());
         std::io::BufRead::read_line(&mut output, &mut line).unwrap();
@@ -242,9 +218,6 @@ mod tests {
         let mut child = Command::new("/bin/sh").args(["-c", ":"]).spawn().unwrap();
         let pid = child.id();
         child.wait().unwrap();
-        assert_eq!(
-            PeerPolicy::for_this_process().verdict(peer(pid)),
-            PeerVerdict::Unknown
-        );
+        assert_eq!(PeerPolicy::for_this_process().verdict(peer(pid)), PeerVerdict::Unknown);
     }
 }

@@ -17,10 +17,7 @@ pub struct PollHandle<'a> {
 impl<'a> PollHandle<'a> {
     /// The handle of whatever has a descriptor.
     pub(crate) fn of(fd: &'a impl std::os::fd::AsFd) -> Self {
-        Self {
-            fd: fd.as_fd(),
-            owner: PhantomData,
-        }
+        Self { fd: fd.as_fd(), owner: PhantomData }
     }
 }
 

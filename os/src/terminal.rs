@@ -36,10 +36,8 @@ pub fn size() -> Option<Size> {
     {
         let size = rustix::termios::tcgetwinsize(io::stdout()).ok()?;
         // A terminal that was never sized says 0 x 0.
-        (size.ws_col > 0 && size.ws_row > 0).then_some(Size {
-            columns: size.ws_col,
-            rows: size.ws_row,
-        })
+        (size.ws_col > 0 && size.ws_row > 0)
+            .then_some(Size { columns: size.ws_col, rows: size.ws_row })
     }
     #[cfg(not(unix))]
     None

@@ -85,21 +85,11 @@ impl AsyncWatch {
     ///
     /// As [`Watch::folder`].
     pub fn folder(folder: &Path) -> io::Result<Self> {
-        let watch = Watch::folder(folder)?;
+        let watch = Watch::folder(folder);
         #[cfg(target_os = "linux")]
-        {
-            Ok(Self {
-                inotify: watch
-                    .inotify
-                    .map(crate::ready::async_readable)
-                    .transpose()?,
-            })
-        }
+        return Ok(Self { inotify: watch?.inotify.map(crate::ready::async_readable).transpose()? });
         #[cfg(not(target_os = "linux"))]
-        {
-            drop(watch);
-            Ok(Self {})
-        }
+        watch.map(|_| Self {})
     }
 
     /// Waits until something may have changed since the last call. Cancel-safe.

@@ -7,6 +7,7 @@
 pub mod claude;
 mod contract;
 mod registry;
+pub mod shim;
 pub use self::contract::{
     Availability, Capabilities, Command, Ended, Executor, Item, Job, Link, Pace, Report, RunEnd,
     Start,

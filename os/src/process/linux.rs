@@ -43,11 +43,7 @@ pub(super) fn stat(pid: u32) -> io::Result<Stat> {
 fn parse_stat(bytes: &[u8]) -> Option<Stat> {
     let open = bytes.iter().position(|&byte| byte == b'(')?;
     let close = bytes.iter().rposition(|&byte| byte == b')')?;
-    let pid = std::str::from_utf8(bytes.get(..open)?)
-        .ok()?
-        .trim()
-        .parse()
-        .ok()?;
+    let pid = std::str::from_utf8(bytes.get(..open)?).ok()?.trim().parse().ok()?;
     let name = String::from_utf8_lossy(bytes.get(open + 1..close)?).into_owned();
     let rest = std::str::from_utf8(bytes.get(close + 1..)?).ok()?;
     let fields: Vec<&str> = rest.split_ascii_whitespace().collect();
@@ -85,10 +81,7 @@ pub fn start_time(pid: u32) -> io::Result<u64> {
 /// `NotFound` when there is no such process.
 pub fn name(pid: u32) -> io::Result<String> {
     let name = stat(pid)?.name;
-    Ok(name
-        .chars()
-        .map(|c| if c.is_control() { '?' } else { c })
-        .collect())
+    Ok(name.chars().map(|c| if c.is_control() { '?' } else { c }).collect())
 }
 
 /// The identity of this boot of the machine.
@@ -97,9 +90,7 @@ pub fn name(pid: u32) -> io::Result<String> {
 ///
 /// When procfs does not answer.
 pub fn boot_id() -> io::Result<String> {
-    Ok(fs::read_to_string("/proc/sys/kernel/random/boot_id")?
-        .trim()
-        .to_owned())
+    Ok(fs::read_to_string("/proc/sys/kernel/random/boot_id")?.trim().to_owned())
 }
 
 /// Whether `id` still runs, see [`ProcessId::is_alive`].
@@ -264,10 +255,7 @@ pub fn die_with_parent(with: Signal, parent: u32) -> io::Result<()> {
     if is == parent {
         return Ok(());
     }
-    Err(io::Error::new(
-        io::ErrorKind::BrokenPipe,
-        "the parent process is gone already",
-    ))
+    Err(io::Error::new(io::ErrorKind::BrokenPipe, "the parent process is gone already"))
 }
 
 /// Reaps one child that has ended, also an adopted one. Never blocks.
@@ -350,11 +338,7 @@ mod tests {
     /// A shell that ends when its standard input closes.
     fn reader() -> Child {
         let mut command = Command::new("/bin/sh");
-        command
-            .args(["-c", "read x"])
-            .stdin(Stdio::piped())
-            .spawn()
-            .unwrap()
+        command.args(["-c", "read x"]).stdin(Stdio::piped()).spawn().unwrap()
     }
 
     #[test]
@@ -375,38 +359,20 @@ mod tests {
     fn this_process_is_alive_and_another_start_time_or_boot_is_not_it() {
         let me = ProcessId::current().unwrap();
         assert!(me.is_alive());
-        assert!(
-            !ProcessId {
-                start_time: me.start_time + 1,
-                ..me.clone()
-            }
-            .is_alive()
-        );
-        assert!(
-            !ProcessId {
-                boot_id: "another".into(),
-                ..me
-            }
-            .is_alive()
-        );
+        assert!(!ProcessId { start_time: me.start_time + 1, ..me.clone() }.is_alive());
+        assert!(!ProcessId { boot_id: "another".into(), ..me }.is_alive());
     }
 
     #[test]
     fn a_signal_for_a_reused_pid_is_not_delivered() {
         let mut child = reader();
         let id = ProcessId::of(child.id()).unwrap();
-        let other = ProcessId {
-            start_time: id.start_time + 1,
-            ..id.clone()
-        };
+        let other = ProcessId { start_time: id.start_time + 1, ..id.clone() };
         assert_eq!(signal(&other, Signal::Kill).unwrap(), Delivery::Gone);
         assert!(id.is_alive());
         assert_eq!(signal(&id, Signal::Kill).unwrap(), Delivery::Sent);
         let status = child.wait().unwrap();
-        assert_eq!(
-            std::os::unix::process::ExitStatusExt::signal(&status),
-            Some(9)
-        );
+        assert_eq!(std::os::unix::process::ExitStatusExt::signal(&status), Some(9));
         assert_eq!(signal(&id, Signal::Kill).unwrap(), Delivery::Gone);
     }
 

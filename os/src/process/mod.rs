@@ -42,11 +42,7 @@ impl ProcessId {
     ///
     /// `NotFound` when there is no such process; `Unsupported` outside Linux.
     pub fn of(pid: u32) -> io::Result<Self> {
-        Ok(Self {
-            pid,
-            start_time: start_time(pid)?,
-            boot_id: boot_id()?,
-        })
+        Ok(Self { pid, start_time: start_time(pid)?, boot_id: boot_id()? })
     }
 
     /// The identity of the calling process.

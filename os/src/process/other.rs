@@ -116,9 +116,8 @@ pub fn signal_group(_leader: &ProcessId, _signal: Signal) -> io::Result<Delivery
 /// # Errors
 ///
 /// Always `Unsupported`.
-#[expect(clippy::unused_async, reason = "the signature of the system that can")]
 pub async fn gone(_id: &ProcessId) -> io::Result<()> {
-    Err(unsupported("waiting for a process that is not a child"))
+    std::future::ready(Err(unsupported("waiting for a process that is not a child"))).await
 }
 
 /// Inherits orphans among the descendants.

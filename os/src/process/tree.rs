@@ -45,11 +45,7 @@ fn below(root: u32, all: &BTreeMap<u32, Stat>) -> BTreeSet<u32> {
 }
 
 fn identity(stat: &Stat, boot_id: &str) -> ProcessId {
-    ProcessId {
-        pid: stat.pid,
-        start_time: stat.start_time,
-        boot_id: boot_id.to_owned(),
-    }
+    ProcessId { pid: stat.pid, start_time: stat.start_time, boot_id: boot_id.to_owned() }
 }
 
 /// Every living process of this user that was started with `name=value` in its environment,
@@ -112,15 +108,9 @@ mod tests {
         let script = "exec 3<&0; /bin/sh -c 'echo $$; read x <&3' & wait";
         let mut child = Command::new("/bin/sh");
         child.args(["-c", script]).env("GATEWAY_OS_TEST", marker);
-        let mut child = child
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut child = child.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
-        BufReader::new(child.stdout.as_mut().unwrap())
-            .read_line(&mut line)
-            .unwrap();
+        BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
         (child, line.trim().parse().unwrap())
     }
 
@@ -129,19 +119,9 @@ mod tests {
         let (mut child, grandchild) = family("tree");
         let found = descendants(std::process::id()).unwrap();
         let pids: Vec<u32> = found.iter().map(|id| id.pid).collect();
-        assert!(
-            pids.contains(&child.id()) && pids.contains(&grandchild),
-            "{pids:?}"
-        );
-        let chain: Vec<u32> = ancestors(grandchild)
-            .unwrap()
-            .iter()
-            .map(|id| id.pid)
-            .collect();
-        assert!(
-            chain.starts_with(&[child.id(), std::process::id()]),
-            "{chain:?}"
-        );
+        assert!(pids.contains(&child.id()) && pids.contains(&grandchild), "{pids:?}");
+        let chain: Vec<u32> = ancestors(grandchild).unwrap().iter().map(|id| id.pid).collect();
+        assert!(chain.starts_with(&[child.id(), std::process::id()]), "{chain:?}");
         drop(child.stdin.take());
         child.wait().unwrap();
     }
@@ -156,11 +136,7 @@ mod tests {
         let mut expected = vec![child.id(), grandchild];
         expected.sort_unstable();
         assert_eq!(pids, expected);
-        assert!(
-            processes_with_marker("GATEWAY_OS_TEST", "marker")
-                .unwrap()
-                .is_empty()
-        );
+        assert!(processes_with_marker("GATEWAY_OS_TEST", "marker").unwrap().is_empty());
         drop(child.stdin.take());
         child.wait().unwrap();
     }

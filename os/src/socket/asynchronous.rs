@@ -36,14 +36,9 @@ impl AsyncListener {
     pub fn bind(path: &Path) -> io::Result<Self> {
         let listener = Listener::bind(path)?;
         #[cfg(unix)]
-        return Ok(Self {
-            inner: tokio::net::UnixListener::from_std(listener.into_std())?,
-        });
+        return Ok(Self { inner: tokio::net::UnixListener::from_std(listener.into_std())? });
         #[cfg(not(unix))]
-        {
-            drop(listener);
-            Err(crate::unsupported("a Unix socket"))
-        }
+        match listener.never {}
     }
 
     /// Waits for one connection. Cancel-safe.
@@ -77,14 +72,9 @@ impl AsyncStream {
     pub fn connect(path: &Path) -> io::Result<Self> {
         let stream = Stream::connect(path)?;
         #[cfg(unix)]
-        return Ok(Self {
-            inner: tokio::net::UnixStream::from_std(stream.into_std())?,
-        });
+        return Ok(Self { inner: tokio::net::UnixStream::from_std(stream.into_std())? });
         #[cfg(not(unix))]
-        {
-            drop(stream);
-            Err(crate::unsupported("a Unix socket"))
-        }
+        match stream.never {}
     }
 
     /// Who is at the other end, as the kernel knew it when they connected.

@@ -17,10 +17,7 @@ pub(super) struct ShortPath {
 /// Shortens `path` through a descriptor of its folder where it is too long.
 pub(super) fn short(path: &Path) -> io::Result<ShortPath> {
     if path.as_os_str().len() <= SUN_PATH_MAX {
-        return Ok(ShortPath {
-            path: path.to_owned(),
-            _folder: None,
-        });
+        return Ok(ShortPath { path: path.to_owned(), _folder: None });
     }
     through_folder(path)
 }
@@ -31,19 +28,12 @@ fn through_folder(path: &Path) -> io::Result<ShortPath> {
     use std::os::fd::AsRawFd;
 
     let invalid = || io::Error::new(io::ErrorKind::InvalidInput, "not the path of a socket");
-    let (folder, name) = (
-        path.parent().ok_or_else(invalid)?,
-        path.file_name().ok_or_else(invalid)?,
-    );
+    let (folder, name) =
+        (path.parent().ok_or_else(invalid)?, path.file_name().ok_or_else(invalid)?);
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let folder = open(folder, flags, Mode::empty())?;
-    let short = Path::new("/proc/self/fd")
-        .join(folder.as_raw_fd().to_string())
-        .join(name);
-    Ok(ShortPath {
-        path: short,
-        _folder: Some(folder),
-    })
+    let short = Path::new("/proc/self/fd").join(folder.as_raw_fd().to_string()).join(name);
+    Ok(ShortPath { path: short, _folder: Some(folder) })
 }
 
 #[cfg(not(target_os = "linux"))]

@@ -11,6 +11,8 @@ use crate::ready::PollHandle;
 pub struct Listener {
     #[cfg(unix)]
     inner: std::os::unix::net::UnixListener,
+    #[cfg(not(unix))]
+    pub(super) never: std::convert::Infallible,
 }
 
 /// A connected Unix socket that never blocks: `WouldBlock` means later.
@@ -18,6 +20,8 @@ pub struct Listener {
 pub struct Stream {
     #[cfg(unix)]
     inner: std::os::unix::net::UnixStream,
+    #[cfg(not(unix))]
+    pub(super) never: std::convert::Infallible,
 }
 
 /// Our end of a child's standard input, never blocking.
@@ -25,6 +29,8 @@ pub struct Stream {
 pub struct InputPipe {
     #[cfg(unix)]
     inner: ChildStdin,
+    #[cfg(not(unix))]
+    never: std::convert::Infallible,
 }
 
 #[cfg(unix)]
@@ -140,47 +146,45 @@ mod unix {
     }
 }
 
+/// None of these can exist here: whatever makes one fails.
 #[cfg(not(unix))]
 mod other {
     use super::{ChildStdin, InputPipe, Listener, Path, Peer, PollHandle, Stream, io};
     use crate::unsupported;
 
-    const WHAT: &str = "a Unix socket";
-    const NONE: &str = "no value of this type exists on this system";
-
     impl Listener {
         pub(super) fn bind_at(_path: &Path) -> io::Result<Self> {
-            Err(unsupported(WHAT))
+            Err(unsupported("a Unix socket"))
         }
 
         pub(super) fn accept_one(&self) -> io::Result<Option<Stream>> {
-            Err(unsupported(WHAT))
+            match self.never {}
         }
 
         pub(super) fn handle(&self) -> PollHandle<'_> {
-            unreachable!("{NONE}")
+            match self.never {}
         }
     }
 
     impl Stream {
         pub(super) fn connect_to(_path: &Path) -> io::Result<Self> {
-            Err(unsupported(WHAT))
+            Err(unsupported("a Unix socket"))
         }
 
         pub(super) fn read_some(&self, _buffer: &mut [u8]) -> io::Result<usize> {
-            Err(unsupported(WHAT))
+            match self.never {}
         }
 
         pub(super) fn write_some(&self, _bytes: &[u8]) -> io::Result<usize> {
-            Err(unsupported(WHAT))
+            match self.never {}
         }
 
         pub(super) fn peer_of(&self) -> io::Result<Peer> {
-            Err(unsupported(WHAT))
+            match self.never {}
         }
 
         pub(super) fn handle(&self) -> PollHandle<'_> {
-            unreachable!("{NONE}")
+            match self.never {}
         }
     }
 
@@ -190,11 +194,11 @@ mod other {
         }
 
         pub(super) fn write_some(&mut self, _bytes: &[u8]) -> io::Result<usize> {
-            Err(unsupported("a pipe that does not block"))
+            match self.never {}
         }
 
         pub(super) fn handle(&self) -> PollHandle<'_> {
-            unreachable!("{NONE}")
+            match self.never {}
         }
     }
 }
@@ -297,7 +301,8 @@ impl InputPipe {
     }
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod tests {
     use std::fs;
     use std::os::unix::fs::PermissionsExt;
@@ -330,17 +335,11 @@ mod tests {
         let path = folder.join("s");
         drop(Listener::bind(&path).unwrap());
         let live = Listener::bind(&path).unwrap();
-        assert_eq!(
-            Listener::bind(&path).unwrap_err().kind(),
-            io::ErrorKind::AddrInUse
-        );
+        assert_eq!(Listener::bind(&path).unwrap_err().kind(), io::ErrorKind::AddrInUse);
         drop(live);
         fs::remove_file(&path).unwrap();
         fs::write(&path, "not a socket").unwrap();
-        assert_eq!(
-            Listener::bind(&path).unwrap_err().kind(),
-            io::ErrorKind::AddrInUse
-        );
+        assert_eq!(Listener::bind(&path).unwrap_err().kind(), io::ErrorKind::AddrInUse);
         assert_eq!(fs::read(&path).unwrap(), b"not a socket");
     }
 
