@@ -44,7 +44,7 @@ pub(super) enum Session {
 
 /// A value that cannot go on the command line.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-pub enum InvalidArgument {
+pub(super) enum InvalidArgument {
     /// Not a model's name.
     #[error(
         "{0:?} is no model name: up to 200 letters, digits and any of . _ - : / @ [ ], \

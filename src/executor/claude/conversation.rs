@@ -21,6 +21,8 @@ const TEXT_BYTES_MAX: usize = 64 << 10;
 const NOISE_LINES_MAX: usize = 20;
 /// How many kinds of unknown events are counted by name.
 const UNKNOWN_KINDS_MAX: usize = 50;
+/// Largest input of a tool that an owner is asked about; it has to fit in a line to the agent.
+const INPUT_BYTES_MAX: usize = 2 << 20;
 /// How many background tasks and open questions are kept track of.
 const OPEN_MAX: usize = 1000;
 
@@ -270,8 +272,14 @@ impl Conversation {
             taken.replies.push(message::answer(&request_id, &decision, &input));
             return;
         }
-        if self.open.len() >= OPEN_MAX {
-            let decision = Decision::Deny { message: "Too many questions are open.".to_owned() };
+        let bytes = input.to_string().len();
+        if self.open.len() >= OPEN_MAX || bytes > INPUT_BYTES_MAX {
+            taken.items.push(Item::Note(format!(
+                "{} was refused: nobody can judge {bytes} bytes, or too many questions are open",
+                preview::clean(&tool)
+            )));
+            let message = "This is too much to be approved at once: do it in smaller steps.";
+            let decision = Decision::Deny { message: message.to_owned() };
             taken.replies.push(message::answer(&request_id, &decision, &input));
             return;
         }

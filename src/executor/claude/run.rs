@@ -62,6 +62,23 @@ struct Sent {
     delivered: Delivered,
 }
 
+/// What happened next.
+#[derive(Debug)]
+enum News {
+    Reported,
+    /// The engine is gone: the same as being told to leave the agent alone.
+    NobodyListens,
+    Command(Command),
+    NobodyCommands,
+    Sent(Sent),
+    LadderEnded,
+    Gone(Gone),
+    Line(OutputLine),
+    AllRead,
+    Unreadable(String),
+    Due(Due),
+}
+
 struct Session {
     settings: Arc<ClaudeSettings>,
     job: Job,
@@ -76,6 +93,7 @@ struct Session {
     reports: mpsc::Sender<Report>,
     pending: Vec<Item>,
     commands: mpsc::Receiver<Command>,
+    commanded: bool,
     /// Answers to questions that have not been read again yet.
     early: Vec<Command>,
     sends: FuturesUnordered<BoxFuture<'static, Sent>>,
@@ -138,6 +156,7 @@ impl Session {
             reports,
             pending: Vec::new(),
             commands,
+            commanded: true,
             early: Vec::new(),
             sends: FuturesUnordered::new(),
             timer: None,
@@ -164,38 +183,21 @@ impl Session {
 
     /// Follows the run to its end.
     async fn follow(&mut self) -> RunEnd {
-        let mut commanded = true;
         while self.reading || self.exit.is_none() || !self.pending.is_empty() {
-            let may_read = self.reading && self.pending.len() < PENDING_ITEMS_MAX;
-            tokio::select! {
-                biased;
-                room = self.reports.reserve(), if !self.pending.is_empty() => match room {
-                    Ok(room) => room.send(Report {
-                        offset: self.position.max(self.known),
-                        items: std::mem::take(&mut self.pending),
-                    }),
-                    // Nobody listens: the same as being told to leave the agent alone.
-                    Err(_) => return RunEnd::Detached,
-                },
-                command = self.commands.recv(), if commanded => match command {
-                    Some(command) => self.obey(command),
-                    None => commanded = false,
-                },
-                Some(sent) = self.sends.next(), if !self.sends.is_empty() => self.note_sent(sent),
-                Some(()) = OptionFuture::from(self.ladder.as_mut()) => self.ladder = None,
-                Some(gone) = OptionFuture::from(self.gone.as_mut()) => self.note_gone(gone),
-                line = self.tail.next(), if may_read => match line {
-                    Ok(Some(line)) => self.take_line(&line).await,
-                    Ok(None) => self.reading = false,
-                    Err(error) => {
-                        self.pending.push(Item::Note(format!("the output: {error}")));
-                        self.settings.clock.sleep(self.settings.patience.sweep).await;
-                    }
-                },
-                Some(due) = OptionFuture::from(self.timer.as_mut().map(|(due, timer)| {
-                    let due = *due;
-                    timer.map(move |()| due)
-                })) => {
+            match self.next().await {
+                News::Reported | News::NobodyCommands => {}
+                News::NobodyListens => return RunEnd::Detached,
+                News::Command(command) => self.obey(command),
+                News::Sent(sent) => self.note_sent(sent),
+                News::LadderEnded => self.ladder = None,
+                News::Gone(gone) => self.note_gone(gone),
+                News::Line(line) => self.take_line(&line).await,
+                News::AllRead => self.reading = false,
+                News::Unreadable(why) => {
+                    self.pending.push(Item::Note(format!("the output: {why}")));
+                    self.settings.clock.sleep(self.settings.patience.sweep).await;
+                }
+                News::Due(due) => {
                     self.timer = None;
                     self.act(due);
                 }
@@ -205,13 +207,48 @@ impl Session {
         RunEnd::Ended(self.judge().await)
     }
 
+    /// Whatever happens first; what the engine waits for comes before what it does not know yet.
+    async fn next(&mut self) -> News {
+        let may_read = self.reading && self.pending.len() < PENDING_ITEMS_MAX;
+        let timer = self.timer.as_mut().map(|(due, timer)| {
+            let due = *due;
+            timer.map(move |()| due)
+        });
+        tokio::select! {
+            biased;
+            room = self.reports.reserve(), if !self.pending.is_empty() => match room {
+                Ok(room) => {
+                    let offset = self.position.max(self.known);
+                    room.send(Report { offset, items: std::mem::take(&mut self.pending) });
+                    News::Reported
+                }
+                Err(_) => News::NobodyListens,
+            },
+            command = self.commands.recv(), if self.commanded => {
+                self.commanded = command.is_some();
+                command.map_or(News::NobodyCommands, News::Command)
+            }
+            Some(sent) = self.sends.next(), if !self.sends.is_empty() => News::Sent(sent),
+            Some(()) = OptionFuture::from(self.ladder.as_mut()) => News::LadderEnded,
+            Some(gone) = OptionFuture::from(self.gone.as_mut()) => News::Gone(gone),
+            line = self.tail.next(), if may_read => match line {
+                Ok(Some(line)) => News::Line(line),
+                Ok(None) => News::AllRead,
+                Err(error) => News::Unreadable(error.to_string()),
+            },
+            Some(due) = OptionFuture::from(timer) => News::Due(due),
+        }
+    }
+
     fn is_caught_up(&self) -> bool {
         self.position >= self.known || !self.reading
     }
 
     async fn take_line(&mut self, line: &OutputLine) {
         self.position = line.end;
-        self.timer = None;
+        // Silence is counted from the last line, but an agent that was told to go may not stay by
+        // talking on.
+        self.timer.take_if(|(due, _)| *due != Due::Lingering);
         let Taken { items, replies } = match lines::whole(&self.job.run_dir, line).await {
             Ok(bytes) => self.conversation.take(&bytes),
             Err(why) => Taken { items: vec![Item::Note(why)], replies: Vec::new() },
@@ -285,11 +322,11 @@ impl Session {
             let now = self.conversation.rest() == Rest::Busy;
             std::mem::replace(busy, now) != now
         });
-        if self.exit.is_some() || self.ladder.is_some() || !self.is_caught_up() {
+        if self.exit.is_some() || self.pace.is_some() || !self.is_caught_up() {
             self.timer = None;
             return;
         }
-        if self.conversation.is_refused() && self.pace.is_none() {
+        if self.conversation.is_refused() {
             self.end(Pace::Emergency, EndedByUs::Refused);
             return;
         }
