@@ -10,6 +10,7 @@ pub mod folders;
 pub mod launch;
 pub mod lock;
 pub mod peer;
+pub mod private_file;
 pub mod process;
 pub mod ready;
 pub mod signals;

@@ -96,6 +96,7 @@ impl Tunnel {
         let stop = CancellationToken::new();
         let policy = provider.policy();
         let backoff = Backoff::new(policy.law, Arc::clone(&options.jitter));
+        let name = provider.name();
         let supervisor = Supervisor {
             policy,
             options,
@@ -108,11 +109,11 @@ impl Tunnel {
             attempt: 0,
             last_url: None,
             lost_at: None,
-            provider: Arc::clone(&provider),
+            provider,
         };
         let task = tokio::spawn(supervisor.run());
         let handle = TunnelHandle {
-            provider: provider.name(),
+            provider: name,
             state: watch,
             events,
             stop: stop.drop_guard(),

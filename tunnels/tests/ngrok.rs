@@ -1,4 +1,5 @@
 //! The ngrok provider against the loopback edge: what is promised of it, scenario by scenario.
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
 mod common;
 
 use std::net::TcpListener;
@@ -9,9 +10,9 @@ use common::{PATIENCE, Served, options};
 use gateway_tunnels::ngrok::{Ca, NgrokProvider, NgrokSettings};
 use gateway_tunnels::testing::{Command, NgrokEdge, PublicClient};
 use gateway_tunnels::{
-    Authtoken, Limits, LOUDEST_LEVEL, Note, SECRET_LOG_TARGETS, TunnelEvent, TunnelState,
+    Authtoken, LOUDEST_LEVEL, Limits, Note, SECRET_LOG_TARGETS, TunnelEvent, TunnelState,
 };
-use http_body_util::BodyExt;
+use http_body_util::{BodyExt, Full};
 use hyper::Request;
 use tokio::time::timeout;
 use tracing_subscriber::layer::SubscriberExt;
@@ -44,7 +45,7 @@ async fn requests_and_event_streams_pass_and_the_address_survives_three_drops() 
     assert!(reply.body.contains("peer=Known(127.0.0.1:"), "{}", reply.body);
     assert!(reply.body.contains("proto=https"), "{}", reply.body);
 
-    let request = Request::get("/sse").body(Default::default()).unwrap();
+    let request = Request::get("/sse").body(Full::default()).unwrap();
     let (_, mut body) = client(&edge, &url).await.open(request).await.unwrap();
     for event in ["one", "two"] {
         served.sse.send(event).unwrap();
@@ -124,10 +125,7 @@ async fn an_empty_authtoken_is_refused_without_asking_ngrok() {
 async fn a_foreign_certificate_is_tried_three_times_and_then_given_up() {
     let edge = NgrokEdge::start().await.unwrap();
     let other = NgrokEdge::start().await.unwrap();
-    let served = start(NgrokSettings {
-        ca: Ca::Pem(other.ca_pem().to_owned()),
-        ..settings(&edge)
-    });
+    let served = start(NgrokSettings { ca: Ca::Pem(other.ca_pem().to_owned()), ..settings(&edge) });
     let (code, told, hint) = served.until_failed().await;
     assert_eq!(code, "ngrok.untrusted_tls");
     assert!(told.contains("3 tries") && told.contains("intercepts TLS"), "{told}");
@@ -389,9 +387,10 @@ fn the_authtoken_is_in_no_log_at_trace() {
     let filter = tracing_subscriber::filter::Targets::new()
         .with_default(tracing::Level::TRACE)
         .with_targets(capped);
-    let layer = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(move || writer.clone());
-    let subscriber = tracing_subscriber::registry()
-        .with(tracing_subscriber::Layer::with_filter(layer, filter));
+    let layer =
+        tracing_subscriber::fmt::layer().with_ansi(false).with_writer(move || writer.clone());
+    let subscriber =
+        tracing_subscriber::registry().with(tracing_subscriber::Layer::with_filter(layer, filter));
     tracing::subscriber::with_default(subscriber, || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {

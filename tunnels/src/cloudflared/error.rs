@@ -85,10 +85,10 @@ pub enum CloudflaredError {
         last: Vec<String>,
     },
     /// The process was killed.
-    #[error("cloudflared was killed by signal {signal}: {}", last_words(last))]
+    #[error("cloudflared was killed ({how}): {}", last_words(last))]
     Killed {
-        /// The signal.
-        signal: i32,
+        /// The system's words for how.
+        how: String,
         /// What it wrote last.
         last: Vec<String>,
     },

@@ -135,7 +135,7 @@ pub async fn version(
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .kill_on_drop(true);
-    process::own_group(&mut command);
+    gateway_os::launch::lead_group(command.as_std_mut());
     let mut child = command.spawn().map_err(|error| not_runnable(error.to_string()))?;
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
     let answer = async {
@@ -201,7 +201,8 @@ mod tests {
 
     #[test]
     fn a_configured_path_that_is_no_executable_is_named() {
-        let error = find(Some(Path::new("/nonexistent/cloudflared")), &BTreeMap::new()).unwrap_err();
+        let error =
+            find(Some(Path::new("/nonexistent/cloudflared")), &BTreeMap::new()).unwrap_err();
         assert!(error.to_string().contains("/nonexistent/cloudflared"));
         assert!(error.hint().unwrap().contains("tunnel.cloudflared.path"));
     }

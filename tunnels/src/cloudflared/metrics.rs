@@ -39,7 +39,9 @@ async fn get(metrics: SocketAddr, path: &str) -> Option<(StatusCode, Bytes)> {
 async fn exchange(metrics: SocketAddr, path: &str) -> Option<(StatusCode, Bytes)> {
     let stream = TcpStream::connect(metrics).await.ok()?;
     let (mut sender, connection) =
-        hyper::client::conn::http1::handshake::<_, Empty<Bytes>>(TokioIo::new(stream)).await.ok()?;
+        hyper::client::conn::http1::handshake::<_, Empty<Bytes>>(TokioIo::new(stream))
+            .await
+            .ok()?;
     let request = Request::get(path).header("host", metrics.to_string()).body(Empty::new()).ok()?;
     let answer = async {
         let response = sender.send_request(request).await.ok()?;

@@ -25,7 +25,10 @@ pub(super) struct Origin {
 
 impl Origin {
     /// Makes the folder inside `runtime_dir` and accepts connections until dropped.
-    pub(super) fn open(runtime_dir: &Path, link: &SessionLink) -> Result<Self, CloudflaredError> {
+    pub(super) async fn open(
+        runtime_dir: &Path,
+        link: &SessionLink,
+    ) -> Result<Self, CloudflaredError> {
         let fault = |error: &std::io::Error| CloudflaredError::Folder {
             path: runtime_dir.to_owned(),
             reason: match error.kind() {
@@ -41,7 +44,7 @@ impl Origin {
         process::private_folder(&mut builder);
         let folder = builder.tempdir_in(runtime_dir).map_err(|error| fault(&error))?;
         let (listener, service) =
-            LocalListener::bind(folder.path()).map_err(|error| fault(&error))?;
+            LocalListener::bind(folder.path()).await.map_err(|error| fault(&error))?;
         let config = folder.path().join("config.yml");
         write_config(&config, &service).map_err(|error| fault(&error))?;
         let accepting = tokio::spawn(accept(listener, link.clone()));
@@ -69,7 +72,7 @@ impl Drop for Origin {
 fn write_config(path: &Path, service: &str) -> std::io::Result<()> {
     // A JSON string is a YAML string.
     let service = serde_json::Value::from(service);
-    let mut file = process::create_private(path)?;
+    let mut file = gateway_os::folders::create_private(path)?;
     write!(file, "no-autoupdate: true\ningress:\n  - service: {service}\n")
 }
 

@@ -4,11 +4,15 @@ use super::error::CloudflaredError as E;
 /// How many lines count as the last words.
 const LAST_WORDS: usize = 6;
 
+/// Words to look for, and the cause they mean.
+type Row = (&'static str, fn(String) -> E);
+
 /// How the process ended.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) enum Ending {
     Code(i32),
-    Signal(i32),
+    /// Without an exit code; the system's words for it.
+    Signal(String),
 }
 
 /// Sorts an exit. `lines` are the last lines of both pipes in order, redacted.
@@ -24,7 +28,7 @@ pub(super) fn of_exit(ending: Ending, lines: &[String]) -> E {
     };
     let find = |needle: &str| find_in(end, needle);
     let code = match ending {
-        Ending::Signal(signal) => return E::Killed { signal, last: lines.to_vec() },
+        Ending::Signal(how) => return E::Killed { how, last: lines.to_vec() },
         Ending::Code(code) => code,
     };
     if let Some(line) = find_in(lines, "flag provided but not defined") {
@@ -32,7 +36,7 @@ pub(super) fn of_exit(ending: Ending, lines: &[String]) -> E {
         return E::UnknownFlag(flag);
     }
     // The specific causes first: a later line of the same exit is often a vaguer one.
-    let table: &[(&str, fn(String) -> E)] = &[
+    let table: &[Row] = &[
         ("error code: 1015", E::RateLimited),
         ("429 Too Many Requests", E::RateLimited),
         ("Could not lookup srv records", E::EdgeLookup),
@@ -94,25 +98,116 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::too_many_lines, reason = "one table")]
     fn every_observed_exit_has_its_cause() {
         let rows: &[(i32, &[&str], &str)] = &[
-            (1, &[r#"failed to request quick Tunnel: Post "https://api.trycloudflare.com/tunnel": dial tcp: lookup api.trycloudflare.com on 127.0.0.53:53: no such host"#], "cloudflared.no_internet"),
-            (1, &[r#"2026-11-20T05:41:06Z ERR Error unmarshaling QuickTunnel response: error code: 1015 error="invalid character 'e' looking for beginning of value" status_code="429 Too Many Requests""#, "failed to unmarshal quick Tunnel: invalid character 'e' looking for beginning of value"], "cloudflared.rate_limited"),
-            (1, &[r#"2026-11-20T05:41:06Z ERR Error unmarshaling QuickTunnel response: <html> error="invalid character '<' looking for beginning of value" status_code="500 Internal Server Error""#, "failed to unmarshal quick Tunnel: invalid character '<' looking for beginning of value"], "cloudflared.service_failed"),
-            (1, &["failed to parse quick Tunnel ID: invalid UUID length: 0"], "cloudflared.refused"),
-            (1, &["Could not lookup srv records on _v2-origintunneld._tcp.argotunnel.com: lookup _v2-origintunneld._tcp.argotunnel.com on 127.0.0.53:53: no such host"], "cloudflared.edge_lookup"),
-            (1, &["You did not specify any valid additional argument to the cloudflared tunnel command.", "more"], "cloudflared.usage"),
-            (255, &[r#""cloudflared tunnel run" requires the ID or name of the tunnel to run as the last command line argument or in the configuration file."#, "See 'cloudflared tunnel run --help'."], "cloudflared.usage"),
-            (255, &["Provided Tunnel token is not valid.", "See 'cloudflared tunnel run --help'."], "cloudflared.unauthorized"),
-            (255, &["Failed to read token file: open /x: no such file or directory", "See 'cloudflared tunnel run --help'."], "cloudflared.usage"),
-            (1, &["error parsing tunnel ID: Error locating origin cert: client didn't specify origincert path"], "cloudflared.usage"),
-            (1, &["Tunnel credentials file '/x' doesn't exist or is not a file"], "cloudflared.usage"),
+            (
+                1,
+                &[
+                    r#"failed to request quick Tunnel: Post "https://api.trycloudflare.com/tunnel": dial tcp: lookup api.trycloudflare.com on 127.0.0.53:53: no such host"#,
+                ],
+                "cloudflared.no_internet",
+            ),
+            (
+                1,
+                &[
+                    r#"2026-11-20T05:41:06Z ERR Error unmarshaling QuickTunnel response: error code: 1015 error="invalid character 'e' looking for beginning of value" status_code="429 Too Many Requests""#,
+                    "failed to unmarshal quick Tunnel: invalid character 'e' looking for beginning of value",
+                ],
+                "cloudflared.rate_limited",
+            ),
+            (
+                1,
+                &[
+                    r#"2026-11-20T05:41:06Z ERR Error unmarshaling QuickTunnel response: <html> error="invalid character '<' looking for beginning of value" status_code="500 Internal Server Error""#,
+                    "failed to unmarshal quick Tunnel: invalid character '<' looking for beginning of value",
+                ],
+                "cloudflared.service_failed",
+            ),
+            (
+                1,
+                &["failed to parse quick Tunnel ID: invalid UUID length: 0"],
+                "cloudflared.refused",
+            ),
+            (
+                1,
+                &[
+                    "Could not lookup srv records on _v2-origintunneld._tcp.argotunnel.com: lookup _v2-origintunneld._tcp.argotunnel.com on 127.0.0.53:53: no such host",
+                ],
+                "cloudflared.edge_lookup",
+            ),
+            (
+                1,
+                &[
+                    "You did not specify any valid additional argument to the cloudflared tunnel command.",
+                    "more",
+                ],
+                "cloudflared.usage",
+            ),
+            (
+                255,
+                &[
+                    r#""cloudflared tunnel run" requires the ID or name of the tunnel to run as the last command line argument or in the configuration file."#,
+                    "See 'cloudflared tunnel run --help'.",
+                ],
+                "cloudflared.usage",
+            ),
+            (
+                255,
+                &["Provided Tunnel token is not valid.", "See 'cloudflared tunnel run --help'."],
+                "cloudflared.unauthorized",
+            ),
+            (
+                255,
+                &[
+                    "Failed to read token file: open /x: no such file or directory",
+                    "See 'cloudflared tunnel run --help'.",
+                ],
+                "cloudflared.usage",
+            ),
+            (
+                1,
+                &[
+                    "error parsing tunnel ID: Error locating origin cert: client didn't specify origincert path",
+                ],
+                "cloudflared.usage",
+            ),
+            (
+                1,
+                &["Tunnel credentials file '/x' doesn't exist or is not a file"],
+                "cloudflared.usage",
+            ),
             (1, &["open /x: no such file or directory"], "cloudflared.usage"),
-            (1, &["Error opening metrics server listener: failed to bind to address (127.0.0.1:1): listen tcp 127.0.0.1:1: bind: address already in use"], "cloudflared.usage"),
-            (1, &["unknown protocol bogus, Available protocols: auto, quic, http2"], "cloudflared.usage"),
+            (
+                1,
+                &[
+                    "Error opening metrics server listener: failed to bind to address (127.0.0.1:1): listen tcp 127.0.0.1:1: bind: address already in use",
+                ],
+                "cloudflared.usage",
+            ),
+            (
+                1,
+                &["unknown protocol bogus, Available protocols: auto, quic, http2"],
+                "cloudflared.usage",
+            ),
             (1, &["grace-period must be equal or less than 3m0s"], "cloudflared.usage"),
-            (0, &["Incorrect Usage. flag provided but not defined: -bogus", "NAME:", "   cloudflared tunnel"], "cloudflared.unknown_flag"),
-            (1, &[r#"2026-11-20T05:41:06Z ERR initial tunnel connection failed error="tunnel not found""#, "tunnel not found"], "cloudflared.edge_refused"),
+            (
+                0,
+                &[
+                    "Incorrect Usage. flag provided but not defined: -bogus",
+                    "NAME:",
+                    "   cloudflared tunnel",
+                ],
+                "cloudflared.unknown_flag",
+            ),
+            (
+                1,
+                &[
+                    r#"2026-11-20T05:41:06Z ERR initial tunnel connection failed error="tunnel not found""#,
+                    "tunnel not found",
+                ],
+                "cloudflared.edge_refused",
+            ),
             (0, &["2026-11-20T05:41:06Z INF Thank you"], "cloudflared.exited"),
             (1, &[], "cloudflared.exited"),
         ];

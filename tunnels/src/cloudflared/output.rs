@@ -23,6 +23,8 @@ const KEPT_LINE_MAX: usize = 500;
 /// Lines kept from the beginning and from the end.
 const FIRST_KEPT: usize = 20;
 const LAST_KEPT: usize = 100;
+/// Refusals kept; more say nothing new.
+const UNAUTHORIZED_KEPT: usize = 8;
 /// Lines logged per second.
 const LOGGED_PER_SECOND: u32 = 50;
 /// The shortest time between two notes about suppressed lines.
@@ -141,7 +143,13 @@ impl Output {
             self.seen.send_modify(|seen| seen.registered = true);
         } else if line.contains("Register tunnel error") && line.contains("Unauthorized") {
             let words = super::outcome::short(&redact(line));
-            self.seen.send_modify(|seen| seen.unauthorized.push(words));
+            self.seen.send_if_modified(|seen| {
+                let few = seen.unauthorized.len() < UNAUTHORIZED_KEPT;
+                if few {
+                    seen.unauthorized.push(words);
+                }
+                few
+            });
         } else if line.contains("Failed to dial a quic connection") {
             self.seen.send_modify(|seen| seen.quic_failures = seen.quic_failures.saturating_add(1));
         } else if let Some(url) = quick_url(line) {
@@ -209,8 +217,18 @@ pub(super) fn quick_host(host: &str) -> Option<Url> {
 /// The line without what must not be kept: bearer tokens, authorization codes, secrets in queries.
 pub(super) fn redact(line: &str) -> String {
     const MARKS: &[&str] = &[
-        "bearer ", "basic ", "code=", "token=", "secret=", "password=", "verifier=", "authorization:[", "cookie:[",
-        "\"token\":\"", "\"secret\":\"", "tunnelsecret:",
+        "bearer ",
+        "basic ",
+        "code=",
+        "token=",
+        "secret=",
+        "password=",
+        "verifier=",
+        "authorization:[",
+        "cookie:[",
+        "\"token\":\"",
+        "\"secret\":\"",
+        "tunnelsecret:",
     ];
     let lower = line.to_ascii_lowercase();
     let mut shown = String::with_capacity(line.len());
@@ -248,8 +266,13 @@ mod tests {
         let good = "2026-11-20T05:41:06Z INF |  https://blue-sky-two.trycloudflare.com     |";
         assert_eq!(url(good), Some("https://blue-sky-two.trycloudflare.com/".to_owned()));
         let terms = "Thank you (https://www.cloudflare.com/website-terms/) https://developers.cloudflare.com/x";
-        for other in [terms, "https://api.trycloudflare.com/tunnel", "https://.trycloudflare.com",
-            "https://x.trycloudflare.com.evil.example", "https://a.b.trycloudflare.com"] {
+        for other in [
+            terms,
+            "https://api.trycloudflare.com/tunnel",
+            "https://.trycloudflare.com",
+            "https://x.trycloudflare.com.evil.example",
+            "https://a.b.trycloudflare.com",
+        ] {
             assert_eq!(url(other), None, "{other}");
         }
         assert!(url(&format!("{terms} https://x.trycloudflare.com")).is_some());

@@ -8,7 +8,9 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, sleep_until};
 use url::Url;
 
-use super::child::{Process, Spawner, Start};
+use gateway_os::launch::Spawner;
+
+use super::child::{self, Process, Start};
 use super::error::CloudflaredError;
 use super::executable::{self, Version};
 use super::origin::Origin;
@@ -37,7 +39,7 @@ pub(super) async fn run(
             version: version.to_string(),
             old: version.is_old(),
         });
-        let origin = Origin::open(&surroundings.runtime_dir, &link)?;
+        let origin = Origin::open(&surroundings.runtime_dir, &link).await?;
         let spawner = Spawner::start().map_err(|error| CloudflaredError::NotRunnable {
             path: executable.clone(),
             reason: error.to_string(),
@@ -85,7 +87,7 @@ impl Quick {
             environment: &self.surroundings.environment,
             folder: self.origin.folder(),
         };
-        let process = self.spawner.spawn(start, &output).await?;
+        let process = child::spawn(&self.spawner, start, &output).await?;
         let timings = self.settings.timings;
         let probe = Probe::start(output.seen(), timings);
         let now = Instant::now();
@@ -243,11 +245,7 @@ impl Drop for Probe {
     }
 }
 
-async fn probe(
-    mut seen: watch::Receiver<Seen>,
-    answers: watch::Sender<Answers>,
-    timings: Timings,
-) {
+async fn probe(mut seen: watch::Receiver<Seen>, answers: watch::Sender<Answers>, timings: Timings) {
     let Ok(address) = seen.wait_for(|seen| seen.metrics.is_some()).await.map(|seen| seen.metrics)
     else {
         return;

@@ -204,7 +204,9 @@ impl NgrokError {
             }
             Self::Proxy { .. } => "check `tunnel.ngrok.proxy_url`",
             Self::ProxyKind { .. } => "use an `http:` or `socks5:` URL as `tunnel.ngrok.proxy_url`",
-            Self::ServerAddress { .. } => "set `tunnel.ngrok.server_addr` to `host:port`, or leave it out",
+            Self::ServerAddress { .. } => {
+                "set `tunnel.ngrok.server_addr` to `host:port`, or leave it out"
+            }
             Self::CaFile { .. } => "set `tunnel.ngrok.ca_file` to a PEM file with certificates",
             Self::PublicUrl(_)
             | Self::HeartbeatLost
@@ -235,9 +237,7 @@ impl NgrokError {
             | Self::ServerAddress { .. }
             | Self::CaFile { .. }
             | Self::PublicUrl(_) => Retry::Never,
-            Self::SessionLimit { .. } => {
-                Retry::Rule(RetryRule::at_least(Duration::from_secs(60)))
-            }
+            Self::SessionLimit { .. } => Retry::Rule(RetryRule::at_least(Duration::from_secs(60))),
             Self::DomainInUse { .. } | Self::Refused { .. } => Retry::Rule(FIVE_MINUTES),
             Self::UntrustedTls { .. } => Retry::Rule(RetryRule::tries(3)),
             Self::Unreachable { .. }
@@ -317,7 +317,9 @@ mod tests {
         }
         let Retry::Rule(limit) = refused(108).retry() else { panic!("108 is retried slowly") };
         assert!(limit.floor >= Duration::from_secs(60) && limit.tries.is_none());
-        let Retry::Rule(in_use) = refused(334).retry() else { panic!("334 is retried for a while") };
+        let Retry::Rule(in_use) = refused(334).retry() else {
+            panic!("334 is retried for a while")
+        };
         assert_eq!((in_use.floor.as_secs(), in_use.cap.as_secs()), (5, 60));
         assert_eq!(in_use.within, Some(Duration::from_secs(300)));
     }

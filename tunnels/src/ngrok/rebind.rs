@@ -60,9 +60,8 @@ impl RebindReader {
 
     fn begin_frame(&mut self) {
         let header = std::mem::take(&mut self.header);
-        self.body_left = usize::from(header[0]) << 16
-            | usize::from(header[1]) << 8
-            | usize::from(header[2]);
+        self.body_left =
+            usize::from(header[0]) << 16 | usize::from(header[1]) << 8 | usize::from(header[2]);
         let stream = u32::from_be_bytes([header[4], header[5], header[6], header[7]]);
         let ours = header[3] >> 4 == TYPE_DATA && stream % 2 == 1;
         self.stream = ours.then_some(stream);
@@ -123,7 +122,8 @@ mod tests {
         let mut reader = RebindReader::default();
         let refusal = br#"{"Id":"","URL":"","Error":"no\n\nERR_NGROK_334\n"}"#;
         assert_eq!(reader.feed(&frame(7, TYPE_DATA, refusal)), None);
-        let noise: Vec<u8> = (0..200_000_u32).map(|n| n.wrapping_mul(2_654_435_761).to_be_bytes()[0]).collect();
+        let noise: Vec<u8> =
+            (0..200_000_u32).map(|n| n.wrapping_mul(2_654_435_761).to_be_bytes()[0]).collect();
         assert_eq!(reader.feed(&noise), None);
     }
 }

@@ -174,7 +174,9 @@ fn add_handlers(builder: &mut SessionBuilder, link: &Arc<Link>) {
     builder.handle_update_command(move |request: Update| {
         let version = request.version.chars().filter(|c| !c.is_control()).take(40).collect();
         update.session.note(Note::UpdateRefused { version });
-        std::future::ready(Err("the gateway is updated by its owner, on its own machine".to_owned()))
+        std::future::ready(
+            Err("the gateway is updated by its owner, on its own machine".to_owned()),
+        )
     });
 }
 

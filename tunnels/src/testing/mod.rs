@@ -10,7 +10,9 @@ mod http_client;
 use std::time::Duration;
 
 pub use self::edge::{AuthSeen, BindSeen, Command, Knobs, NgrokEdge, Seen};
-pub use self::fake_cloudflared::{Exit, FakeCloudflared, Run, Scenario, main as fake_cloudflared_main};
+pub use self::fake_cloudflared::{
+    Exit, FakeCloudflared, Run, Scenario, main as fake_cloudflared_main,
+};
 pub use self::http_client::{PublicClient, Reply};
 
 /// Jitter that never waits: retries follow at once.

@@ -43,14 +43,17 @@ impl Served {
     }
 
     /// Waits for a state.
-    pub(crate) async fn until(&self, mut condition: impl FnMut(&TunnelState) -> bool) -> TunnelState {
+    pub(crate) async fn until(
+        &self,
+        mut condition: impl FnMut(&TunnelState) -> bool,
+    ) -> TunnelState {
         let mut state = self.handle.state();
         let waited = tokio::time::timeout(PATIENCE, state.wait_for(|state| condition(state))).await;
-        match waited {
-            Ok(Ok(state)) => state.clone(),
-            Ok(Err(_)) => panic!("the tunnel ended as {:?}", self.handle.state().borrow()),
-            Err(_) => panic!("still {:?}", self.handle.state().borrow()),
-        }
+        let Ok(found) = waited else { panic!("still {:?}", self.handle.state().borrow()) };
+        let Ok(state) = found else {
+            panic!("the tunnel ended as {:?}", self.handle.state().borrow())
+        };
+        state.clone()
     }
 
     pub(crate) async fn until_up(&self) -> Url {
@@ -69,12 +72,12 @@ impl Served {
     }
 
     /// Waits for an event.
-    pub(crate) async fn event<T>(&mut self, mut wanted: impl FnMut(&TunnelEvent) -> Option<T>) -> T {
+    pub(crate) async fn event<T>(&mut self, mut pick: impl FnMut(&TunnelEvent) -> Option<T>) -> T {
         let waited = tokio::time::timeout(PATIENCE, async {
             loop {
                 match self.events.recv().await {
                     Ok(event) => {
-                        if let Some(found) = wanted(&event) {
+                        if let Some(found) = pick(&event) {
                             return found;
                         }
                     }
@@ -83,10 +86,10 @@ impl Served {
                 }
             }
         });
-        match waited.await {
-            Ok(found) => found,
-            Err(_) => panic!("no such event; the state is {:?}", self.handle.state().borrow()),
-        }
+        let Ok(found) = waited.await else {
+            panic!("no such event; the state is {:?}", self.handle.state().borrow())
+        };
+        found
     }
 
     pub(crate) async fn note(&mut self, mut wanted: impl FnMut(&Note) -> bool) -> Note {

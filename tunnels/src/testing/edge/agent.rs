@@ -3,9 +3,7 @@ use std::io;
 use std::sync::Arc;
 
 use muxado::SessionBuilder;
-use muxado::typed::{
-    StreamType, Typed, TypedAccept, TypedOpenClose, TypedSession, TypedStream,
-};
+use muxado::typed::{StreamType, Typed, TypedAccept, TypedOpenClose, TypedSession, TypedStream};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -139,29 +137,28 @@ impl Agent {
             !asked.id.is_empty() && bound.id == asked.id && bound.token == asked.token
         });
         let old = old.map(|(host, bound)| (host.clone(), bound.clone()));
-        let (host, mut bound) = match old {
-            Some((host, bound)) => (host, bound),
-            None => {
-                let number = self.shared.next();
-                let host = match asked.domain.as_str() {
-                    "" => format!("random-{number}.ngrok-free.test"),
-                    domain => domain.to_owned(),
-                };
-                let bound = Bound {
-                    session: self.id,
-                    client_id: client_id.clone(),
-                    id: format!("tunnel-{number}"),
-                    token: format!("token-{number}"),
-                };
-                (host, bound)
-            }
-        };
+        let (host, mut bound) = old.unwrap_or_else(|| {
+            let number = self.shared.next();
+            let host = match asked.domain.as_str() {
+                "" => format!("random-{number}.ngrok-free.test"),
+                domain => domain.to_owned(),
+            };
+            let bound = Bound {
+                session: self.id,
+                client_id: client_id.clone(),
+                id: format!("tunnel-{number}"),
+                token: format!("token-{number}"),
+            };
+            (host, bound)
+        });
         let alive = |session: u64| lock(&self.shared.sessions).contains_key(&session);
         if let Some(other) = hosts.get(&host)
             && other.client_id != client_id
             && alive(other.session)
         {
-            return Err(format!("The endpoint 'https://{host}' is already online.\n\nERR_NGROK_334\n"));
+            return Err(format!(
+                "The endpoint 'https://{host}' is already online.\n\nERR_NGROK_334\n"
+            ));
         }
         hosts.remove(&host);
         let rebinding = !asked.id.is_empty();

@@ -18,6 +18,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 /// How the edge misbehaves; all off at first.
 #[derive(Clone, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "independent switches of a test double")]
 pub struct Knobs {
     /// The text that answers every sign-in, such as `no\n\nERR_NGROK_107\n`.
     pub auth_error: Option<String>,
@@ -185,12 +186,7 @@ impl NgrokEdge {
         });
         let end = CancellationToken::new();
         let accepting = watch::Sender::new(true);
-        let serving = serve_agents(
-            agents,
-            acceptor,
-            Arc::clone(&shared),
-            accepting.subscribe(),
-        );
+        let serving = serve_agents(agents, acceptor, Arc::clone(&shared), accepting.subscribe());
         tokio::spawn(end.clone().run_until_cancelled_owned(serving));
         let serving = serve_visitors(visitors, Arc::clone(&shared));
         tokio::spawn(end.clone().run_until_cancelled_owned(serving));
@@ -281,8 +277,7 @@ impl NgrokEdge {
     pub async fn stop_tunnels(&self, message: &str, code: Option<&str>) -> io::Result<()> {
         let bound: Vec<Bound> = lock(&self.shared.hosts).values().cloned().collect();
         for bound in bound {
-            let opener =
-                lock(&self.shared.sessions).get(&bound.session).map(|s| s.opener.clone());
+            let opener = lock(&self.shared.sessions).get(&bound.session).map(|s| s.opener.clone());
             if let Some(opener) = opener {
                 agent::stop_tunnel(opener, &bound.id, message, code).await?;
             }

@@ -19,13 +19,14 @@ pub(super) async fn serve(mut visitor: TcpStream, peer: SocketAddr, shared: Arc<
     let whole_head = knobs.interstitial || knobs.buffer_get_sse;
     let Ok(head) = Head::read(&mut visitor, whole_head).await else { return };
     if knobs.interstitial
-        && head.header("user-agent").is_some_and(|agent| agent.contains("Mozilla"))
+        && head.header("user-agent").is_some_and(|name| name.contains("Mozilla"))
         && head.header("ngrok-skip-browser-warning").is_none()
     {
         let page = "<html><body>You are about to visit this site <button>Visit Site</button></body></html>";
         return answer(visitor, "200 OK", "ERR_NGROK_6024", "text/html", page).await;
     }
-    let Some(host) = head.header("host").map(|host| host.split(':').next().unwrap_or(&host).to_owned())
+    let Some(host) =
+        head.header("host").and_then(|field| field.split(':').next().map(str::to_owned))
     else {
         return answer(visitor, "400 Bad Request", "ERR_NGROK_3004", "text/plain", "no Host").await;
     };

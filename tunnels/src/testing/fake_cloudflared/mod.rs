@@ -13,8 +13,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::TcpListener;
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 
 pub use self::program::main;
 
@@ -99,19 +99,13 @@ impl Scenario {
 }
 
 /// The file beside the executable.
-#[derive(Debug, Deserialize, Serialize)]
+#[derive(Debug, Default, Deserialize, Serialize)]
 #[serde(default)]
 struct Sidecar {
     #[serde(flatten)]
     scenario: Scenario,
     /// Whom to report to; `None` when a script started the fake.
     report_to: Option<SocketAddr>,
-}
-
-impl Default for Sidecar {
-    fn default() -> Self {
-        Self { scenario: Scenario::default(), report_to: None }
-    }
 }
 
 fn sidecar_of(executable: &Path) -> PathBuf {

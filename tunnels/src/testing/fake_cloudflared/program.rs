@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use gateway_os::process::{ProcessId, Signal, signal};
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
 use hyper::service::service_fn;
@@ -19,9 +20,21 @@ use super::{Exit, Report, Scenario, Sidecar, proxy, sidecar_of};
 
 /// Flags of `tunnel` that take a value, and those that do not, with the version they came in.
 const VALUED: &[(&str, &str)] = &[
-    ("--config", ""), ("--metrics", ""), ("--protocol", ""), ("--loglevel", ""), ("--transport-loglevel", ""),
-    ("--output", "2025.6.1"), ("--logfile", ""), ("--pidfile", ""), ("--edge-ip-version", ""), ("--grace-period", ""),
-    ("--retries", ""), ("--label", ""), ("--url", ""), ("--token", ""), ("--token-file", "2025.4.0"),
+    ("--config", ""),
+    ("--metrics", ""),
+    ("--protocol", ""),
+    ("--loglevel", ""),
+    ("--transport-loglevel", ""),
+    ("--output", "2025.6.1"),
+    ("--logfile", ""),
+    ("--pidfile", ""),
+    ("--edge-ip-version", ""),
+    ("--grace-period", ""),
+    ("--retries", ""),
+    ("--label", ""),
+    ("--url", ""),
+    ("--token", ""),
+    ("--token-file", "2025.4.0"),
 ];
 const BARE: &[(&str, &str)] = &[("--no-autoupdate", ""), ("--no-prechecks", "2026.5.0")];
 const TIME: &str = "2026-11-20T05:41:06Z";
@@ -120,7 +133,8 @@ impl Flags {
 
 /// Whether a dotted version is `since` or newer; everything is newer than an empty one.
 fn at_least(version: &str, since: &str) -> bool {
-    let numbers = |text: &str| -> Vec<u32> { text.split('.').map_while(|n| n.parse().ok()).collect() };
+    let numbers =
+        |text: &str| -> Vec<u32> { text.split('.').map_while(|n| n.parse().ok()).collect() };
     since.is_empty() || numbers(version) >= numbers(since)
 }
 
@@ -145,7 +159,10 @@ async fn run(sidecar: Sidecar, flags: Flags, argv: Vec<String>, executable: &Pat
     if scenario.grandchild {
         let own = std::env::current_exe().unwrap_or_else(|_| executable.to_owned());
         // Held for its effect; the group's end is its end.
-        let _ = std::process::Command::new(own).arg(HOLD_PIPES).stdin(std::process::Stdio::null()).spawn();
+        let _ = std::process::Command::new(own)
+            .arg(HOLD_PIPES)
+            .stdin(std::process::Stdio::null())
+            .spawn();
     }
     let origin = proxy::Origin::of_config(&config, flags.get("--url").unwrap_or_default());
     let fake = Arc::new(Fake {
@@ -183,7 +200,7 @@ fn odd_beginning(scenario: &Scenario) {
         info(words);
     }
     if scenario.odd_lines {
-        write_err(&[b'x'; 1 << 20]);
+        write_err(&vec![b'x'; 1 << 20]);
         write_err(b"\n\xff\xfe not utf-8 \x80\n");
     }
 }
@@ -218,7 +235,9 @@ async fn announce(
 /// Writes the lines of a start, in the real order.
 async fn start_up(fake: Arc<Fake>, flags: Flags) {
     let scenario = &fake.scenario;
-    info("Thank you for trying Cloudflare Tunnel. (https://www.cloudflare.com/website-terms/) see https://developers.cloudflare.com/cloudflare-one/");
+    info(
+        "Thank you for trying Cloudflare Tunnel. (https://www.cloudflare.com/website-terms/) see https://developers.cloudflare.com/cloudflare-one/",
+    );
     info("Requesting new quick Tunnel on trycloudflare.com...");
     if scenario.url_never {
         return;
@@ -227,8 +246,12 @@ async fn start_up(fake: Arc<Fake>, flags: Flags) {
         give_url(&fake);
     }
     // Good starts have lines like this one.
-    line("ERR", "Failed to fetch features, default to disable error=\"lookup cfd-features.argotunnel.com: no such host\"");
-    let Ok(metrics) = serve_metrics(Arc::clone(&fake), flags.get("--metrics").unwrap_or("localhost:0")).await
+    line(
+        "ERR",
+        "Failed to fetch features, default to disable error=\"lookup cfd-features.argotunnel.com: no such host\"",
+    );
+    let Ok(metrics) =
+        serve_metrics(Arc::clone(&fake), flags.get("--metrics").unwrap_or("localhost:0")).await
     else {
         line("ERR", "Error opening metrics server listener: failed to bind to address");
         std::process::exit(1);
@@ -240,14 +263,20 @@ async fn start_up(fake: Arc<Fake>, flags: Flags) {
     }
     if scenario.unauthorized {
         for wait in ["2s", "4s", "8s", "16s"] {
-            line("ERR", "Register tunnel error from server side error=\"Unauthorized: Invalid tunnel secret\" connIndex=0 event=0 ip=127.0.0.1");
+            line(
+                "ERR",
+                "Register tunnel error from server side error=\"Unauthorized: Invalid tunnel secret\" connIndex=0 event=0 ip=127.0.0.1",
+            );
             info(&format!("Retrying connection in up to {wait} connIndex=0"));
         }
         return;
     }
     if scenario.quic_blocked && protocol != "http2" {
         for _ in 0..4 {
-            line("ERR", "Failed to dial a quic connection error=\"failed to dial to edge with quic: timeout: no recent network activity\" connIndex=0");
+            line(
+                "ERR",
+                "Failed to dial a quic connection error=\"failed to dial to edge with quic: timeout: no recent network activity\" connIndex=0",
+            );
         }
         return;
     }
@@ -261,7 +290,9 @@ async fn start_up(fake: Arc<Fake>, flags: Flags) {
 fn give_url(fake: &Fake) {
     let host = &fake.scenario.hostname;
     info("+--------------------------------------------------------------+");
-    info("|  Your quick Tunnel has been created! Visit it at (it may take some time to be reachable):  |");
+    info(
+        "|  Your quick Tunnel has been created! Visit it at (it may take some time to be reachable):  |",
+    );
     info(&format!("|  https://{host}  |"));
     info("+--------------------------------------------------------------+");
     fake.hostname.send_replace(host.clone());
@@ -269,7 +300,9 @@ fn give_url(fake: &Fake) {
 
 fn register(fake: &Fake) {
     fake.ready.send_replace(true);
-    info("Registered tunnel connection connIndex=0 connection=00000000-0000-0000-0000-000000000000 event=0 ip=127.0.0.1 location=LOOP01 protocol=http2");
+    info(
+        "Registered tunnel connection connIndex=0 connection=00000000-0000-0000-0000-000000000000 event=0 ip=127.0.0.1 location=LOOP01 protocol=http2",
+    );
 }
 
 /// Carries out the installer's orders; without an installer there are none.
@@ -288,7 +321,9 @@ async fn obey(orders: Option<TcpStream>, fake: &Fake) -> ExitCode {
             ("flood", count) => flood(count.parse().unwrap_or(0)),
             ("exit", code) => return ExitCode::from(code.parse().unwrap_or(1)),
             ("kill", _) => {
-                let _ = crate::process::kill_group(std::process::id());
+                if let Ok(own) = ProcessId::current() {
+                    let _ = signal(&own, Signal::Kill);
+                }
             }
             _ => line("ERR", "unknown order"),
         }

@@ -39,7 +39,7 @@ impl Origin {
 
     async fn connect(&self) -> io::Result<Box<dyn Io>> {
         match self {
-            Self::Unix(path) => crate::process::connect_unix(path).await,
+            Self::Unix(path) => crate::process::connect_unix(path),
             Self::Tcp(address) => Ok(Box::new(TcpStream::connect(address.as_str()).await?)),
         }
     }
@@ -74,7 +74,8 @@ async fn answer(
     scenario: &Scenario,
 ) -> Response<Body> {
     let names = |field, word: &str| {
-        let value = request.headers().get(&field).and_then(|value: &HeaderValue| value.to_str().ok());
+        let value =
+            request.headers().get(&field).and_then(|value: &HeaderValue| value.to_str().ok());
         value.is_some_and(|value| value.contains(word))
     };
     if scenario.block_claude_user && names(USER_AGENT, "Claude-User") {
