@@ -4,8 +4,10 @@
 //! Layers, lowest first; imports go downward only (`tests/architecture.rs` holds the table):
 //! `model`, `policy`, `config`, `clock`, `qr`, `telemetry` → `store`, `secret`, `http`, `audit` →
 //! `auth`, `project`, `executor`, `task` → `mcp`, `web` → `gateway` → `cli`.
+pub mod auth;
 pub mod clock;
 pub mod executor;
 pub mod http;
 pub mod model;
 pub mod store;
+pub mod web;
