@@ -4,6 +4,7 @@
 //! Layers, lowest first; imports go downward only (`tests/architecture.rs` holds the table):
 //! `model`, `policy`, `config`, `clock`, `qr`, `telemetry` → `store`, `secret`, `http`, `audit` →
 //! `auth`, `project`, `executor`, `task` → `mcp`, `web` → `gateway` → `cli`.
+pub mod auth;
 pub mod clock;
 pub mod config;
 pub mod executor;
@@ -15,3 +16,4 @@ pub mod secret;
 pub mod store;
 pub mod task;
 pub mod telemetry;
+pub mod web;
