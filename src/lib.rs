@@ -7,5 +7,6 @@
 pub mod clock;
 pub mod executor;
 pub mod http;
+pub mod mcp;
 pub mod model;
 pub mod store;
