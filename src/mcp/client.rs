@@ -3,7 +3,9 @@ use std::fmt;
 use std::time::Duration;
 
 use http::HeaderValue;
-use rmcp::model::{CallToolRequestParams, CallToolResult, ClientConfig, Implementation};
+use rmcp::model::{
+    CallToolRequestParams, CallToolResult, ClientConfig, Implementation, ProtocolVersion,
+};
 use rmcp::service::{ClientLifecycleMode, RunningService, serve_client_with_lifecycle};
 use rmcp::transport::StreamableHttpClientTransport;
 use rmcp::transport::streamable_http_client::StreamableHttpClientTransportConfig;
@@ -92,7 +94,9 @@ impl Client {
         let transport = StreamableHttpClientTransport::with_client(http, config);
         let lifecycle = match era {
             Era::Legacy => ClientLifecycleMode::Initialize,
-            Era::Modern => ClientLifecycleMode::Discover { preferred_versions: Vec::new() },
+            Era::Modern => {
+                ClientLifecycleMode::Discover { preferred_versions: vec![ProtocolVersion::LATEST] }
+            }
         };
         let connecting = serve_client_with_lifecycle(Identity, transport, lifecycle);
         match tokio::time::timeout(CONNECT_MAX, connecting).await {

@@ -225,6 +225,7 @@ impl Shared {
         accept: HeaderValue,
     ) -> Response<Body> {
         parts.headers.insert(header::ACCEPT, accept);
+        parts.headers.insert(header::CONTENT_TYPE, JSON);
         let request = Request::from_parts(parts, Full::new(bytes));
         let handled = self.protocol.handle(request);
         OWNER.scope(principal.key.clone(), handled).await.map(crate::http::infallible)
@@ -232,6 +233,7 @@ impl Shared {
 }
 
 const BOTH_FORMS: HeaderValue = HeaderValue::from_static("application/json, text/event-stream");
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const STREAM: HeaderValue = HeaderValue::from_static("text/event-stream");
 
 /// A browser without a token that opens the connector's URL.

@@ -217,7 +217,7 @@ mod tests {
             assert_eq!(code(text), INVALID_REQUEST, "{text}");
         }
         let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
-        assert_eq!(code(&deep), PARSE_ERROR);
+        assert_eq!(code(&deep), INVALID_REQUEST);
     }
 
     #[test]

@@ -63,6 +63,11 @@ pub(super) async fn in_rpc_shape(response: Response<Body>, id: &Value) -> Respon
         tracing::error!(%reason, "the protocol layer failed");
         return rpc_error(status, INTERNAL_ERROR, "Internal error", id);
     }
+    // The content type was checked before: here it means JSON that is no message of the protocol.
+    let status = match status {
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => StatusCode::BAD_REQUEST,
+        other => other,
+    };
     let allow = response.headers().get(header::ALLOW).cloned();
     let reason = reason(response.into_body()).await;
     let mut answer = rpc_error(status, INVALID_REQUEST, &reason, id);

@@ -9,13 +9,17 @@ use std::fmt::Write as _;
 use rmcp::model::{CallToolResult, ContentBlock};
 use serde_json::{Map, Value, json};
 
-use crate::model::{Task, TaskState};
+use crate::model::{ChangedFile, DiffStat, Task, TaskState};
 
 /// Most characters of an answer, structured content included.
 pub(super) const CHARS_MAX: usize = 100_000;
 /// Most bytes of a long text in one answer: it stands in the text and, escaped, in the structured
 /// content, so that it costs at most three times this.
-pub(super) const PAGE_BYTES_MAX: usize = 30_000;
+pub(super) const PAGE_BYTES_MAX: usize = 24_000;
+/// Room for the names of changed files, in characters of JSON; they stand in the text as well.
+const FILES_CHARS_MAX: usize = 10_000;
+/// Longest path shown, in characters.
+const PATH_CHARS_MAX: usize = 200;
 
 /// The tool to call next.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -226,13 +230,36 @@ pub(super) fn page(text: &str, from: u64, bytes_max: usize) -> (&str, Option<u64
 }
 
 /// `3 files changed, 5 insertions(+), 1 deletion(-)`, as git says it.
-pub(super) fn stat_line(stat: crate::model::DiffStat) -> String {
+pub(super) fn stat_line(stat: DiffStat) -> String {
     let plural = |count: u64| if count == 1 { "" } else { "s" };
     let mut line = format!("{} file{} changed", stat.files, plural(stat.files));
     // Writing to a String cannot fail.
     let _ = write!(line, ", {} insertion{}(+)", stat.insertions, plural(stat.insertions));
     let _ = write!(line, ", {} deletion{}(-)", stat.deletions, plural(stat.deletions));
     line
+}
+
+/// Lists changed files, to read and as the fact `files`: as many as there is room for.
+pub(super) fn list_files(answer: &mut Answer, files: &[ChangedFile], count_max: usize) {
+    let (mut room, mut listed) = (FILES_CHARS_MAX, Vec::new());
+    for file in files.iter().take(count_max) {
+        let path = one_line(&file.path, PATH_CHARS_MAX);
+        let entry = json!({ "status": file.status.to_string(), "path": path });
+        let Some(left) = room.checked_sub(entry.to_string().chars().count()) else { break };
+        room = left;
+        answer.line(format!("{} {path}", file.status));
+        listed.push(entry);
+    }
+    if files.len() > listed.len() {
+        answer.line(format!("… and {} more", files.len() - listed.len()));
+    }
+    answer.shown_fact("files", listed);
+}
+
+/// The size of a change, as a fact.
+pub(super) fn stat_fact(stat: DiffStat) -> Value {
+    let DiffStat { files, insertions, deletions } = stat;
+    json!({ "files": files, "insertions": insertions, "deletions": deletions })
 }
 
 /// The money and tokens of a task.

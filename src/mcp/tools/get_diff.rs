@@ -1,18 +1,15 @@
 //! `get_diff`: what a task changed.
 use futures::FutureExt;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::answer::{Answer, Next, PAGE_BYTES_MAX, ToolError, clean, one_line, stat_line};
+use super::answer::{
+    Answer, Next, PAGE_BYTES_MAX, ToolError, clean, list_files, one_line, stat_fact, stat_line,
+};
 use super::output::{about_a_task, changed_files, diff_stat, text};
 use super::property::{Arguments, Kind, Property};
 use super::{Call, Hints, Tool, unavailable};
 use crate::mcp::principal::Scope;
 use crate::mcp::tasks::{DiffError, DiffOptions};
-
-/// Files named at most.
-const FILES_MAX: usize = 100;
-/// Longest path shown, in characters.
-const PATH_CHARS_MAX: usize = 120;
 
 pub(super) const TOOL: Tool = Tool {
     name: "get_diff",
@@ -69,25 +66,8 @@ async fn run(call: Call<'_>, arguments: Arguments<'_>) -> Result<Answer, ToolErr
     let next = if task.state.is_final() { Next::Nothing } else { Next::CheckTask };
     let mut answer = Answer::about(&task, next);
     answer.line(stat_line(diff.stat));
-    let stat = diff.stat;
-    answer.fact(
-        "diff_stat",
-        json!({ "files": stat.files, "insertions": stat.insertions, "deletions": stat.deletions }),
-    );
-    let files: Vec<Value> = diff
-        .files
-        .iter()
-        .take(FILES_MAX)
-        .map(|file| {
-            let path = one_line(&file.path, PATH_CHARS_MAX);
-            answer.line(format!("{} {path}", file.status));
-            json!({ "status": file.status.to_string(), "path": path })
-        })
-        .collect();
-    if diff.files.len() > files.len() {
-        answer.line(format!("… and {} more", diff.files.len() - files.len()));
-    }
-    answer.shown_fact("files", files);
+    answer.fact("diff_stat", stat_fact(diff.stat));
+    list_files(&mut answer, &diff.files, usize::MAX);
     if let Some(base) = &diff.base {
         answer.fact("base_commit", one_line(base, 100));
     }

@@ -1,9 +1,10 @@
 //! `get_result`: what came of a task.
 use futures::FutureExt;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::answer::{
-    Answer, Next, PAGE_BYTES_MAX, ToolError, clean, cost_fact, one_line, page, stat_line,
+    Answer, Next, PAGE_BYTES_MAX, ToolError, clean, cost_fact, list_files, one_line, page,
+    stat_fact, stat_line,
 };
 use super::check_task::{event_line, reason};
 use super::output::{about_a_task, changed_files, cost, count, diff_stat, text, texts};
@@ -12,13 +13,10 @@ use super::{Call, Hints, Tool, unavailable};
 use crate::mcp::principal::Scope;
 use crate::model::{Outcome, Task};
 
-/// Changed files shown in a summary, and in full.
+/// Changed files shown in a summary.
 const FILES_IN_SUMMARY: usize = 20;
-const FILES_IN_FULL: usize = 100;
 /// Events shown in full.
-const EVENTS_MAX: usize = 50;
-/// Longest path shown, in characters.
-const PATH_CHARS_MAX: usize = 120;
+const EVENTS_MAX: usize = 20;
 
 pub(super) const TOOL: Tool = Tool {
     name: "get_result",
@@ -80,21 +78,15 @@ async fn run(call: Call<'_>, arguments: Arguments<'_>) -> Result<Answer, ToolErr
     let mut answer = Answer::about(&task, if changed { Next::GetDiff } else { Next::Nothing });
     let format = arguments.text("format").unwrap_or("summary");
     let from = arguments.mark("page").unwrap_or(0);
-    words(&mut answer, outcome, from, format == "json")?;
-    if from > 0 {
-        return Ok(answer);
-    }
-    figures(
-        &mut answer,
-        &task,
-        outcome,
-        if format == "summary" { FILES_IN_SUMMARY } else { FILES_IN_FULL },
-    );
-    if format != "summary" {
-        background(&mut answer, &task, outcome);
-        let events = call.tasks.events(&id, 0, EVENTS_MAX).await.map_err(unavailable)?;
-        let lines: Vec<String> = events.iter().map(event_line).collect();
-        answer.fact("events", lines);
+    words(&mut answer, outcome, from, format)?;
+    if from == 0 {
+        let files_max = if format == "summary" { FILES_IN_SUMMARY } else { usize::MAX };
+        figures(&mut answer, &task, outcome, files_max);
+        if format != "summary" {
+            background(&mut answer, &task, outcome);
+            let events = call.tasks.events(&id, 0, EVENTS_MAX).await.map_err(unavailable)?;
+            answer.fact("events", events.iter().map(event_line).collect::<Vec<_>>());
+        }
     }
     if format == "json" { Ok(answer.as_json()) } else { Ok(answer.for_reading(&READING)) }
 }
@@ -112,25 +104,22 @@ const READING: [(&str, &str); 9] = [
     ("events", "Log"),
 ];
 
-fn words(
-    answer: &mut Answer,
-    outcome: &Outcome,
-    from: u64,
-    as_json: bool,
-) -> Result<(), ToolError> {
+fn words(answer: &mut Answer, outcome: &Outcome, from: u64, format: &str) -> Result<(), ToolError> {
     let words = clean(outcome.answer.as_deref().unwrap_or_default());
     if from > 0 && from >= words.len() as u64 {
         return Err(ToolError::new("there is no such page", "leave `page` out for the beginning"));
     }
-    // As JSON it stands in the text and in the structured content, escaped in both.
-    let bytes_max = if as_json { PAGE_BYTES_MAX / 2 } else { PAGE_BYTES_MAX };
+    // Leaves room for what else the format shows; as JSON the words are escaped twice.
+    let bytes_max = match format {
+        "json" => PAGE_BYTES_MAX / 3,
+        "full" => PAGE_BYTES_MAX / 2,
+        _ => PAGE_BYTES_MAX,
+    };
     let (part, rest) = page(&words, from, bytes_max);
-    if as_json {
-        answer.shown_fact("answer", part);
-    } else if part.is_empty() {
-        answer.line("The agent gave no answer.");
-    } else {
-        answer.long("answer", part);
+    match (format, part) {
+        ("json", part) => answer.shown_fact("answer", part),
+        (_, "") => answer.line("The agent gave no answer."),
+        (_, part) => answer.long("answer", part),
     }
     if let Some(rest) = rest {
         answer.fact("next_page", rest.to_string());
@@ -145,25 +134,8 @@ fn figures(answer: &mut Answer, task: &Task, outcome: &Outcome, files_max: usize
         answer.fact("reason", reason);
     }
     answer.line(format!("\n{}", stat_line(outcome.diff_stat)));
-    let files: Vec<Value> = outcome
-        .changed
-        .iter()
-        .take(files_max)
-        .map(|file| {
-            let path = one_line(&file.path, PATH_CHARS_MAX);
-            answer.line(format!("{} {path}", file.status));
-            json!({ "status": file.status.to_string(), "path": path })
-        })
-        .collect();
-    if outcome.changed.len() > files.len() {
-        answer.line(format!("… and {} more", outcome.changed.len() - files.len()));
-    }
-    answer.shown_fact("files", files);
-    let stat = outcome.diff_stat;
-    answer.fact(
-        "diff_stat",
-        json!({ "files": stat.files, "insertions": stat.insertions, "deletions": stat.deletions }),
-    );
+    list_files(answer, &outcome.changed, files_max);
+    answer.fact("diff_stat", stat_fact(outcome.diff_stat));
     answer.line(format!("Cost: ${:.4}, turns: {}", task.cost.usd, task.progress.turns));
     answer.fact("cost", cost_fact(task));
     answer.fact("turns", task.progress.turns);

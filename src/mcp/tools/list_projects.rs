@@ -8,8 +8,8 @@ use super::{Call, Hints, Tool};
 use crate::mcp::principal::Scope;
 use crate::mcp::tasks::ProjectView;
 
-/// Projects named at most.
-const PROJECTS_MAX: usize = 100;
+/// Room for projects, in characters of JSON; they stand in the text as well.
+const PROJECTS_CHARS_MAX: usize = 40_000;
 
 pub(super) const TOOL: Tool = Tool {
     name: "list_projects",
@@ -58,8 +58,14 @@ async fn run(call: Call<'_>) -> Result<Answer, ToolError> {
     if projects.is_empty() {
         answer.line("No project is set up: the owner adds one with `gateway projects add`.");
     }
-    let entries: Vec<Value> =
-        projects.iter().take(PROJECTS_MAX).map(|project| entry(&mut answer, project)).collect();
+    let (mut room, mut entries) = (PROJECTS_CHARS_MAX, Vec::new());
+    for project in &projects {
+        let (line, entry) = entry(project);
+        let Some(left) = room.checked_sub(entry.to_string().chars().count()) else { break };
+        room = left;
+        answer.line(line);
+        entries.push(entry);
+    }
     if projects.len() > entries.len() {
         answer.line(format!("… and {} more", projects.len() - entries.len()));
     }
@@ -67,7 +73,7 @@ async fn run(call: Call<'_>) -> Result<Answer, ToolError> {
     Ok(answer)
 }
 
-fn entry(answer: &mut Answer, project: &ProjectView) -> Value {
+fn entry(project: &ProjectView) -> (String, Value) {
     let description = one_line(&project.description, 200);
     let executors: Vec<String> =
         project.executors.iter().take(10).map(|name| one_line(name, 40)).collect();
@@ -83,7 +89,7 @@ fn entry(answer: &mut Answer, project: &ProjectView) -> Value {
         "{} at once, {} min each",
         project.max_concurrent, project.timeout_minutes_max
     ));
-    answer.line(format!("{} ({}): {description}", project.name, marks.join(", ")));
+    let line = format!("{} ({}): {description}", project.name, marks.join(", "));
     let mut entry = json!({
         "name": project.name,
         "description": description,
@@ -98,5 +104,5 @@ fn entry(answer: &mut Answer, project: &ProjectView) -> Value {
     if let Some(dirty) = project.dirty {
         entry["dirty"] = json!(dirty);
     }
-    entry
+    (line, entry)
 }

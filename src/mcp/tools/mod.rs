@@ -216,6 +216,3 @@ fn unavailable(err: Unavailable) -> ToolError {
         "try again in a moment; `gateway status` on the workstation tells more",
     )
 }
-
-#[cfg(test)]
-pub(super) mod tests;
