@@ -9,6 +9,7 @@ pub mod clock;
 pub mod config;
 pub mod executor;
 pub mod http;
+pub mod mcp;
 pub mod model;
 pub mod project;
 pub mod qr;
