@@ -5,9 +5,11 @@
 //! `model`, `policy`, `config`, `clock`, `qr`, `telemetry` → `store`, `secret`, `http`, `audit` →
 //! `auth`, `project`, `executor`, `task` → `mcp`, `web` → `gateway` → `cli`.
 pub mod auth;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod executor;
+pub mod gateway;
 pub mod http;
 pub mod mcp;
 pub mod model;

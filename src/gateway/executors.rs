@@ -24,7 +24,7 @@ pub fn registry(
     for (name, section) in &config.executors {
         let executor = match section.kind {
             ExecutorKind::Claude => {
-                let env_pass = EnvPass::new(&section.env_pass)
+                let env_pass = EnvPass::new(section.env_pass.iter().cloned())
                     .map_err(|error| format!("executors.{name}.env_pass: {error}"))?;
                 Claude::new(ClaudeSettings {
                     command: section.command.to_string_lossy().into_owned(),

@@ -502,12 +502,11 @@ fn configured_origins(config: &Config) -> Vec<PublicOrigin> {
 }
 
 fn trusted_proxies(config: &Config) -> Vec<TrustedProxy> {
-    config
-        .server
-        .trusted_proxies
-        .iter()
-        .filter_map(|network| network.to_string().parse().ok())
-        .collect()
+    let proxies = config.server.trusted_proxies.iter().map(|network| {
+        let (network, prefix) = network.parts();
+        TrustedProxy { network, prefix }
+    });
+    proxies.collect()
 }
 
 async fn log_events(

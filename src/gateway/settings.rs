@@ -35,7 +35,7 @@ pub(super) fn of_engine(config: &Config, folders: &Folders) -> Settings {
         default_timeout: section.default_timeout.into(),
         max_timeout: section.max_timeout.into(),
         prompt_bytes_max: PROMPT_BYTES_MAX,
-        output_bytes_max: section.output_bytes_max.bytes(),
+        output_bytes_max: section.output_bytes_max.as_bytes(),
         request_timeout: REQUEST_TIMEOUT,
         tasks_dir: folders.state.join("tasks"),
         on_shutdown: match section.on_shutdown {

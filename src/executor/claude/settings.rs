@@ -18,6 +18,8 @@ pub struct ClaudeSettings {
     pub owner_settings: bool,
     /// `executors.claude.env_pass`: what the agent gets besides the allow-list.
     pub env_pass: EnvPass,
+    /// `executors.claude.model`: the model of tasks that name none; the agent's own choice otherwise.
+    pub model: Option<String>,
     /// The gateway's own environment, from which the agent's is picked.
     pub environment: BTreeMap<String, String>,
     /// The gateway's own program, started again as the shim.

@@ -83,7 +83,7 @@ fn spec(settings: &ClaudeSettings, job: &Job) -> Result<ShimSpec, String> {
     let mcp_config = job.work_dir.join(".mcp.json");
     let invocation = Invocation {
         session: Session::New(job.session_id),
-        model: job.model.clone(),
+        model: job.model.clone().or_else(|| settings.model.clone()),
         plan_only: job.plan_only,
         allowed_tools: job.allowed_tools.clone(),
         project_settings: job.trust_project_config,
