@@ -14,7 +14,7 @@ use crate::executor::claude::{Claude, ClaudeSettings, EnvPass, Patience};
 /// # Errors
 ///
 /// A sentence, when one of them cannot be.
-pub fn registry(
+pub(super) fn registry(
     config: &Config,
     env: &BTreeMap<String, String>,
     gateway: &Executable,
