@@ -123,7 +123,7 @@ fn fault(name: &str) -> Option<&'static str> {
     let part_fault = |part: &str| match part {
         "" => Some("no empty part between slashes"),
         part if part.starts_with('.') => Some("no part begins with a dot"),
-        part if part.ends_with(".lock") => Some("no part ends with `.lock`"),
+        part if part.strip_suffix(".lock").is_some() => Some("no part ends with `.lock`"),
         _ => None,
     };
     if name.is_empty() || name.len() > NAME_MAX {
@@ -141,7 +141,10 @@ fn fault(name: &str) -> Option<&'static str> {
     if name.contains("..") || name.contains("@{") {
         return Some("no `..` and no `@{`");
     }
-    if name.chars().any(|c| c.is_control() || " ~^:?*[\\".contains(c)) {
+    if name
+        .chars()
+        .any(|c| c.is_control() || " ~^:?*[\\".contains(c))
+    {
         return Some("no spaces, control characters or any of ~^:?*[\\");
     }
     name.split('/').find_map(part_fault)
@@ -150,7 +153,10 @@ fn fault(name: &str) -> Option<&'static str> {
 /// A few words of a title in lower-case ASCII with dashes, at most 40 bytes.
 fn slug(title: &str) -> String {
     let mut out = String::new();
-    for word in title.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty()) {
+    for word in title
+        .split(|c: char| !c.is_ascii_alphanumeric())
+        .filter(|word| !word.is_empty())
+    {
         let room = 40_usize.saturating_sub(out.len() + usize::from(!out.is_empty()));
         if room == 0 || (word.len() > room && !out.is_empty()) {
             break;
@@ -170,9 +176,19 @@ mod tests {
     #[test]
     fn a_task_s_branch_holds_prefix_id_and_slug_whatever_the_title() {
         let prefix = BranchPrefix::default();
-        let name = |title: &str| BranchName::of_task(&prefix, "7f3a", title).unwrap().to_string();
-        assert_eq!(name("Fix the LOGIN, please!"), "gateway/7f3a-fix-the-login-please");
-        assert_eq!(name("--upload-pack=x ../.. @{u}"), "gateway/7f3a-upload-pack-x-u");
+        let name = |title: &str| {
+            BranchName::of_task(&prefix, "7f3a", title)
+                .unwrap()
+                .to_string()
+        };
+        assert_eq!(
+            name("Fix the LOGIN, please!"),
+            "gateway/7f3a-fix-the-login-please"
+        );
+        assert_eq!(
+            name("--upload-pack=x ../.. @{u}"),
+            "gateway/7f3a-upload-pack-x-u"
+        );
         assert_eq!(name("日本語"), "gateway/7f3a");
         assert!(name(&"word ".repeat(100)).len() < 60);
         assert!(name(&"w".repeat(1000)).len() < 60);
@@ -181,9 +197,9 @@ mod tests {
     #[test]
     fn names_are_judged_as_git_judges_them() {
         let cases = [
-            "a", "a/b", "-a", "a/-b", "a..b", ".a", "a/.b", "a.lock", "a.lock/b", "a/", "/a", "a//b",
-            "a b", "a~", "a^", "a:", "a?", "a*", "a[", "a\\", "a\u{7f}", "a\n", "a@{b", "@a",
-            "HEAD", "a.", "ä", "{", "a/b.", "",
+            "a", "a/b", "-a", "a/-b", "a..b", ".a", "a/.b", "a.lock", "a.lock/b", "a/", "/a",
+            "a//b", "a b", "a~", "a^", "a:", "a?", "a*", "a[", "a\\", "a\u{7f}", "a\n", "a@{b",
+            "@a", "HEAD", "a.", "ä", "{", "a/b.", "",
         ];
         for case in cases {
             let git = std::process::Command::new("git")

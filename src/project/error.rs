@@ -140,6 +140,10 @@ pub(super) trait Doing<T> {
 
 impl<T> Doing<T> for io::Result<T> {
     fn doing(self, doing: &'static str, path: &Path) -> Result<T, ProjectError> {
-        self.map_err(|source| ProjectError::Io { doing, path: path.to_owned(), source })
+        self.map_err(|source| ProjectError::Io {
+            doing,
+            path: path.to_owned(),
+            source,
+        })
     }
 }

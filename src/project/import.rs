@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use super::error::{Doing, ProjectError};
 use super::git::{Git, GitError, Stdin};
 use super::objects::{self, Taken};
-use super::oid::Oid;
+use super::oid::{self, Oid};
 use super::platform;
 use super::workspace::{Limits, Workspace, blocking};
 
@@ -75,7 +75,9 @@ impl Quarantine {
             return Ok(Import::Done);
         }
         if self.taken.cut {
-            return Ok(Import::Refused("its objects are too large or too many".to_owned()));
+            return Ok(Import::Refused(
+                "its objects are too large or too many".to_owned(),
+            ));
         }
         match self.transfer(git, workspace, commit, limits).await {
             Ok(()) if has_commit(git, workspace, commit).await? => Ok(Import::Done),
@@ -97,17 +99,17 @@ impl Quarantine {
         commit: &Oid,
         limits: Limits,
     ) -> Result<(), ProjectError> {
-        let mut revisions = format!("{commit}\n");
-        if let Some(base) = workspace.base.commit() {
-            revisions += &format!("^{base}\n");
-        }
-        let call = workspace.call("pack-objects").alternate(&self.dir.path().join("objects"));
+        let revisions = oid::range(commit, workspace.base.commit());
+        let call = workspace
+            .call("pack-objects")
+            .alternate(&self.dir.path().join("objects"));
         let Some(pack) = pack(git, call, revisions, &self.dir.path().join("in"), limits).await?
         else {
             return Ok(());
         };
         let call = workspace
             .call("index-pack")
+            .durable()
             .args(["--strict".to_owned(), "--stdin".to_owned()])
             .arg(format!("--max-input-size={}", limits.bytes_max))
             .timeout(limits.git_timeout);
@@ -122,7 +124,10 @@ pub(super) async fn has_commit(
     workspace: &Workspace,
     commit: &Oid,
 ) -> Result<bool, ProjectError> {
-    let call = workspace.call("cat-file").arg("-e").revision(format!("{commit}^{{commit}}"));
+    let call = workspace
+        .call("cat-file")
+        .arg("-e")
+        .revision(format!("{commit}^{{commit}}"));
     match git.run(call).await {
         Ok(_) => Ok(true),
         Err(GitError::Failed { .. }) => Ok(false),

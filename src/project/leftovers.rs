@@ -67,8 +67,10 @@ impl Scope {
             .setting("core.bare=false")
             .timeout(self.limits.git_timeout);
         match &self.objects {
-            Some(objects) => call.objects(objects).alternate(&self.git_dir.join("objects")),
-            None => call,
+            Some(objects) => call
+                .objects(objects)
+                .alternate(&self.git_dir.join("objects")),
+            None => call.durable(),
         }
     }
 
@@ -79,7 +81,10 @@ impl Scope {
     ///
     /// When the tree is not a plain folder any more, holds too much, or git fails.
     pub(super) async fn state(&self, git: &Git) -> Result<State, ProjectError> {
-        let real = self.work_tree.symlink_metadata().is_ok_and(|meta| meta.is_dir());
+        let real = self
+            .work_tree
+            .symlink_metadata()
+            .is_ok_and(|meta| meta.is_dir());
         if !real {
             return Err(ProjectError::TreeReplaced(self.work_tree.clone()));
         }
@@ -104,33 +109,49 @@ impl Scope {
             )
             .await;
         let fresh = git
-            .run(self.call("ls-files").args(["-z", "-o", "--exclude-standard"]).keep(LISTING_MAX))
+            .run(
+                self.call("ls-files")
+                    .args(["-z", "-o", "--exclude-standard"])
+                    .keep(LISTING_MAX),
+            )
             .await;
         let (tracked, fresh) = (self.listed(tracked)?, self.listed(fresh)?);
         let scope = self.clone();
         let plan = blocking(move || scope.plan(&tracked, &fresh)).await?;
         let mut notes = plan.notes;
         if !plan.remove.is_empty() {
-            let call = self.call("update-index").args(["--force-remove", "-z", "--stdin"]);
+            let call = self
+                .call("update-index")
+                .args(["--force-remove", "-z", "--stdin"]);
             git.run(call.stdin(Stdin::Bytes(plan.remove))).await?;
         }
         if !plan.add.is_empty() {
             if self.lfs {
                 self.note_lfs(git, &plan.add, &mut notes).await?;
             }
-            let call = self.call("update-index").args(["--add", "--replace", "-z", "--stdin"]);
+            let call = self
+                .call("update-index")
+                .args(["--add", "--replace", "-z", "--stdin"]);
             let answer = git.run(call.stdin(Stdin::Bytes(plan.add))).await?;
             for line in answer.stderr.split(|byte| *byte == b'\n') {
                 if let Some(path) = line.strip_prefix(b"Ignoring path ") {
-                    notes.push(Note::ForbiddenPath { path: RepoPath::from_bytes(path) });
+                    notes.push(Note::ForbiddenPath {
+                        path: RepoPath::from_bytes(path),
+                    });
                 }
             }
         }
         self.note_submodules(git, &mut notes).await?;
         let written = git.run(self.call("write-tree")).await?;
-        let unexpected = GitError::Unexpected { command: "write-tree", what: "no tree" };
+        let unexpected = GitError::Unexpected {
+            command: "write-tree",
+            what: "no tree",
+        };
         let tree = Oid::parse(written.text().as_bytes()).ok_or(unexpected)?;
-        Ok(State { tree, notes: bounded(notes) })
+        Ok(State {
+            tree,
+            notes: bounded(notes),
+        })
     }
 
     fn listed(
@@ -145,13 +166,22 @@ impl Scope {
     }
 
     const fn too_large(&self) -> ProjectError {
-        let Limits { files_max, bytes_max, .. } = self.limits;
-        ProjectError::ChangesTooLarge { files_max, bytes_max }
+        let Limits {
+            files_max,
+            bytes_max,
+            ..
+        } = self.limits;
+        ProjectError::ChangesTooLarge {
+            files_max,
+            bytes_max,
+        }
     }
 
     fn plan(&self, tracked: &[u8], fresh: &[u8]) -> Result<Plan, ProjectError> {
         let mut plan = Plan::default();
-        let mut records = tracked.split(|byte| *byte == 0).filter(|record| !record.is_empty());
+        let mut records = tracked
+            .split(|byte| *byte == 0)
+            .filter(|record| !record.is_empty());
         while let (Some(meta), Some(path)) = (records.next(), records.next()) {
             if meta.last() == Some(&b'D') {
                 plan.drop(path);
@@ -159,10 +189,15 @@ impl Scope {
                 self.judge(path, true, &mut plan)?;
             }
         }
-        for path in fresh.split(|byte| *byte == 0).filter(|record| !record.is_empty()) {
+        for path in fresh
+            .split(|byte| *byte == 0)
+            .filter(|record| !record.is_empty())
+        {
             match path.strip_suffix(b"/") {
                 Some(folder) => {
-                    plan.notes.push(Note::NestedRepository { path: RepoPath::from_bytes(folder) });
+                    plan.notes.push(Note::NestedRepository {
+                        path: RepoPath::from_bytes(folder),
+                    });
                 }
                 None => self.judge(path, false, &mut plan)?,
             }
@@ -197,7 +232,10 @@ impl Scope {
                 return Ok(());
             }
             if meta.len() > self.limits.file_bytes_max {
-                plan.notes.push(Note::TooLarge { path: shown, bytes: meta.len() });
+                plan.notes.push(Note::TooLarge {
+                    path: shown,
+                    bytes: meta.len(),
+                });
                 return Ok(());
             }
             if fs::File::open(&file).is_err() {
@@ -222,7 +260,10 @@ impl Scope {
         added: &[u8],
         notes: &mut Vec<Note>,
     ) -> Result<(), ProjectError> {
-        let call = self.call("check-attr").args(["-z", "--stdin", "filter"]).keep(LISTING_MAX);
+        let call = self
+            .call("check-attr")
+            .args(["-z", "--stdin", "filter"])
+            .keep(LISTING_MAX);
         let answer = git.run(call.stdin(Stdin::Bytes(added.to_vec()))).await?;
         let fields: Vec<&[u8]> = answer.stdout.split(|byte| *byte == 0).collect();
         for [path, _, value] in fields.as_chunks::<3>().0 {
@@ -238,18 +279,32 @@ impl Scope {
 
     /// Notes submodules that were filled: where they stand now is not part of the state.
     async fn note_submodules(&self, git: &Git, notes: &mut Vec<Note>) -> Result<(), ProjectError> {
-        if self.work_tree.join(".gitmodules").symlink_metadata().is_err() {
+        if self
+            .work_tree
+            .join(".gitmodules")
+            .symlink_metadata()
+            .is_err()
+        {
             return Ok(());
         }
-        let listing = match git.run(self.call("ls-files").args(["-s", "-z"]).keep(LISTING_MAX)).await
+        let listing = match git
+            .run(self.call("ls-files").args(["-s", "-z"]).keep(LISTING_MAX))
+            .await
         {
             Err(GitError::OutputTooLarge { .. }) => return Ok(()),
             other => other?,
         };
-        for record in listing.records().filter(|record| record.starts_with(b"160000 ")) {
-            let Some(tab) = record.iter().position(|byte| *byte == b'\t') else { continue };
+        for record in listing
+            .records()
+            .filter(|record| record.starts_with(b"160000 "))
+        {
+            let Some(tab) = record.iter().position(|byte| *byte == b'\t') else {
+                continue;
+            };
             let path = RepoPath::from_bytes(&record[tab + 1..]);
-            let dot_git = path.to_path().map(|path| self.work_tree.join(path).join(".git"));
+            let dot_git = path
+                .to_path()
+                .map(|path| self.work_tree.join(path).join(".git"));
             if dot_git.is_some_and(|file| file.symlink_metadata().is_ok()) {
                 notes.push(Note::SubmoduleMoved { path });
             }
@@ -266,7 +321,9 @@ impl Scope {
                 fs::remove_file(&file).doing("deleting", &file)?;
                 let below = file.strip_prefix(&root).unwrap_or(&file);
                 let bytes = super::platform::path_bytes(below).unwrap_or_default();
-                notes.push(Note::Unblocked { path: RepoPath::from_bytes(&bytes) });
+                notes.push(Note::Unblocked {
+                    path: RepoPath::from_bytes(&bytes),
+                });
             }
             Ok(notes)
         })
@@ -286,7 +343,9 @@ fn blockers(root: &Path) -> io::Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     let mut folders = vec![root.to_owned()];
     while let Some(folder) = folders.pop() {
-        let Ok(entries) = fs::read_dir(&folder) else { continue };
+        let Ok(entries) = fs::read_dir(&folder) else {
+            continue;
+        };
         for entry in entries.flatten() {
             let kind = entry.file_type()?;
             if kind.is_dir() {
@@ -307,7 +366,9 @@ fn blockers(root: &Path) -> io::Result<Vec<PathBuf>> {
 fn is_pointer(file: &Path) -> bool {
     use std::io::Read;
     let mut start = [0; 42];
-    let read = fs::File::open(file).and_then(|mut file| file.read(&mut start)).unwrap_or(0);
+    let read = fs::File::open(file)
+        .and_then(|mut file| file.read(&mut start))
+        .unwrap_or(0);
     start[..read].starts_with(b"version https://git-lfs.github.com/spec/v1")
 }
 
@@ -317,7 +378,10 @@ fn bounded(notes: Vec<Note>) -> Vec<Note> {
     let mut more = 0;
     for note in notes {
         let kind = std::mem::discriminant(&note);
-        let same = out.iter().filter(|kept| std::mem::discriminant(*kept) == kind).count();
+        let same = out
+            .iter()
+            .filter(|kept| std::mem::discriminant(*kept) == kind)
+            .count();
         if same < NOTES_MAX {
             out.push(note);
         } else {
@@ -336,9 +400,14 @@ fn bounded(notes: Vec<Note>) -> Vec<Note> {
 ///
 /// When it cannot be read or written.
 pub(super) fn copy_index(from: &Path, to: &Path) -> Result<(), ProjectError> {
-    let time = fs::metadata(from).and_then(|meta| meta.modified()).doing("reading", from)?;
+    let time = fs::metadata(from)
+        .and_then(|meta| meta.modified())
+        .doing("reading", from)?;
     let bytes = fs::read(from).doing("reading", from)?;
     fs::write(to, bytes).doing("writing", to)?;
-    let file = fs::File::options().write(true).open(to).doing("writing", to)?;
+    let file = fs::File::options()
+        .write(true)
+        .open(to)
+        .doing("writing", to)?;
     file.set_modified(time).doing("writing", to)
 }

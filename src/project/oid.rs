@@ -62,6 +62,15 @@ impl Oid {
     }
 }
 
+/// What `--stdin` of git's revision walks reads: `tip` without all that `not` lead to.
+pub(super) fn range<'a>(tip: &Oid, not: impl IntoIterator<Item = &'a Oid>) -> String {
+    let mut out = format!("{tip}\n");
+    for oid in not {
+        out.extend(["^", oid.as_str(), "\n"]);
+    }
+    out
+}
+
 impl TryFrom<String> for Oid {
     type Error = &'static str;
 
@@ -90,7 +99,14 @@ mod tests {
     fn only_whole_lower_case_names_are_read() {
         let good = "4b825dc642cb6eb9a060e54bf8d69288fbee4904";
         assert_eq!(Oid::parse(good.as_bytes()).unwrap().as_str(), good);
-        for bad in ["", "-", "HEAD", &good[1..], &good.to_uppercase(), &"0".repeat(40)] {
+        for bad in [
+            "",
+            "-",
+            "HEAD",
+            &good[1..],
+            &good.to_uppercase(),
+            &"0".repeat(40),
+        ] {
             assert_eq!(Oid::parse(bad.as_bytes()), None, "{bad}");
         }
     }

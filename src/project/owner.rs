@@ -52,7 +52,11 @@ const CORE_KEYS: &[(&str, &str, &[&str])] = &[
     ("core.filemode", "fileMode", &["true", "false"]),
     ("core.ignorecase", "ignoreCase", &["true", "false"]),
     ("core.symlinks", "symlinks", &["true", "false"]),
-    ("core.precomposeunicode", "precomposeUnicode", &["true", "false"]),
+    (
+        "core.precomposeunicode",
+        "precomposeUnicode",
+        &["true", "false"],
+    ),
     ("core.trustctime", "trustctime", &["true", "false"]),
     ("core.checkstat", "checkStat", &["default", "minimal"]),
 ];
@@ -86,7 +90,9 @@ impl Settings {
             other => other,
         };
         let known = CORE_KEYS.iter().find(|(listed, ..)| *listed == key);
-        let Some((_, name, values)) = known else { return };
+        let Some((_, name, values)) = known else {
+            return;
+        };
         if let Some(value) = values.iter().find(|allowed| **allowed == value) {
             self.core.retain(|(kept, _)| kept != name);
             self.core.push((name, value));
@@ -108,10 +114,15 @@ impl OwnerRepository {
     ///
     /// [`ProjectError::BadRepository`] for one that is there but broken or not supported.
     pub(super) async fn open(git: &Git, path: &Path) -> Result<Option<Self>, ProjectError> {
-        let Some(found) = find(path)? else { return Ok(None) };
+        let Some(found) = find(path)? else {
+            return Ok(None);
+        };
         let common_dir = common_dir(&found.git_dir)?;
         let config = common_dir.join("config");
-        let bad = |why| ProjectError::BadRepository { path: path.to_owned(), why };
+        let bad = |why| ProjectError::BadRepository {
+            path: path.to_owned(),
+            why,
+        };
         let settings = match fs::metadata(&config) {
             Ok(meta) if !meta.is_file() || meta.len() > SMALL_MAX => {
                 return Err(bad("its config is no regular file of a sane size"));
@@ -165,22 +176,36 @@ fn find(path: &Path) -> Result<Option<Found>, ProjectError> {
             why: "the project's path inside the repository is not UTF-8",
         })?;
         let prefix = prefix.replace(std::path::MAIN_SEPARATOR, "/");
-        return Ok(Some(Found { git_dir, work_tree: Some(root.to_owned()), prefix }));
+        return Ok(Some(Found {
+            git_dir,
+            work_tree: Some(root.to_owned()),
+            prefix,
+        }));
     }
     if is_git_dir(path) {
-        return Ok(Some(Found { git_dir: path.to_owned(), work_tree: None, prefix: String::new() }));
+        return Ok(Some(Found {
+            git_dir: path.to_owned(),
+            work_tree: None,
+            prefix: String::new(),
+        }));
     }
     Ok(None)
 }
 
 /// Where a `.git` file points.
 fn pointed_at(file: &Path, root: &Path) -> Result<PathBuf, ProjectError> {
-    let bad = |why| ProjectError::BadRepository { path: root.to_owned(), why };
+    let bad = |why| ProjectError::BadRepository {
+        path: root.to_owned(),
+        why,
+    };
     let bytes = small_file(file).doing("reading", file)?;
     let target = bytes
         .strip_prefix(b"gitdir: ")
         .ok_or_else(|| bad("its .git file does not say `gitdir: `"))?;
-    let end = target.iter().rposition(|b| !matches!(b, b'\n' | b'\r')).map_or(0, |last| last + 1);
+    let end = target
+        .iter()
+        .rposition(|b| !matches!(b, b'\n' | b'\r'))
+        .map_or(0, |last| last + 1);
     let target = platform::path_from_bytes(target[..end].to_vec())
         .ok_or_else(|| bad("its .git file names no path"))?;
     let git_dir = root.join(target);
@@ -201,7 +226,10 @@ fn common_dir(git_dir: &Path) -> Result<PathBuf, ProjectError> {
         bytes.pop();
     }
     let why = "its commondir names no folder";
-    let bad = || ProjectError::BadRepository { path: git_dir.to_owned(), why };
+    let bad = || ProjectError::BadRepository {
+        path: git_dir.to_owned(),
+        why,
+    };
     let common = git_dir.join(platform::path_from_bytes(bytes).ok_or_else(bad)?);
     common.canonicalize().map_err(|_| bad())
 }
@@ -217,7 +245,9 @@ pub(super) fn small_file(path: &Path) -> std::io::Result<Vec<u8>> {
         return Err(std::io::Error::other("not a regular file of a sane size"));
     }
     let mut out = Vec::new();
-    fs::File::open(path)?.take(SMALL_MAX).read_to_end(&mut out)?;
+    fs::File::open(path)?
+        .take(SMALL_MAX)
+        .read_to_end(&mut out)?;
     Ok(out)
 }
 

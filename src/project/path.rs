@@ -34,9 +34,11 @@ impl RepoPath {
 
 impl fmt::Display for RepoPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let plain = std::str::from_utf8(&self.0)
-            .ok()
-            .filter(|text| !text.chars().any(|c| c.is_control() || c == '"' || is_steering(c)));
+        let plain = std::str::from_utf8(&self.0).ok().filter(|text| {
+            !text
+                .chars()
+                .any(|c| c.is_control() || c == '"' || is_steering(c))
+        });
         if let Some(text) = plain {
             return f.write_str(text);
         }

@@ -18,7 +18,10 @@ mod system {
     }
 
     pub(crate) fn kill_group(leader: u32) {
-        if let Some(group) = i32::try_from(leader).ok().and_then(rustix::process::Pid::from_raw) {
+        if let Some(group) = i32::try_from(leader)
+            .ok()
+            .and_then(rustix::process::Pid::from_raw)
+        {
             // The group may be gone already, which is what was wanted.
             let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
         }
@@ -28,20 +31,26 @@ mod system {
         std::os::unix::fs::symlink(target, link)
     }
 
+    #[expect(clippy::unnecessary_wraps, reason = "other systems hold fewer names")]
     pub(crate) fn path_from_bytes(bytes: Vec<u8>) -> Option<PathBuf> {
         Some(std::ffi::OsString::from_vec(bytes).into())
     }
 
+    #[expect(clippy::unnecessary_wraps, reason = "other systems hold fewer names")]
     pub(crate) fn path_bytes(path: &Path) -> Option<Vec<u8>> {
         Some(path.as_os_str().as_bytes().to_vec())
     }
 
     pub(crate) fn is_executable(path: &Path) -> bool {
-        path.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
+        path.metadata()
+            .is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
     }
 
     pub(crate) fn private_dir(path: &Path) -> io::Result<()> {
-        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
+        std::fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(path)
     }
 
     pub(crate) fn open_folder(path: &Path) -> io::Result<()> {
@@ -69,7 +78,8 @@ mod system {
     }
 
     pub(crate) fn path_bytes(path: &Path) -> Option<Vec<u8>> {
-        path.to_str().map(|text| text.replace('\\', "/").into_bytes())
+        path.to_str()
+            .map(|text| text.replace('\\', "/").into_bytes())
     }
 
     pub(crate) fn is_executable(path: &Path) -> bool {

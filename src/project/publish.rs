@@ -3,7 +3,7 @@
 //! The objects that the owner lacks are packed and checked in the gateway's own folder, then the
 //! pack is put into the owner's store (pack first, index last, both under their final names at
 //! once), then the ref is created, expected not to exist. Nothing else of the owner's is written:
-//! no FETCH_HEAD, no reflog, no index, no gc.
+//! no `FETCH_HEAD`, no reflog, no index, no gc.
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -11,7 +11,7 @@ use super::branch::BranchName;
 use super::error::{Doing, ProjectError};
 use super::git::{GitError, Stdin};
 use super::import::pack;
-use super::oid::Oid;
+use super::oid::{self, Oid};
 use super::owner::OwnerRepository;
 use super::platform;
 use super::prepare::blocked;
@@ -66,13 +66,20 @@ impl Workspaces {
         let branch = workspace.branch.clone();
         let name = branch.reference();
         let refs = view.refs(&self.git).await?;
-        let published = Published::Branch { branch: branch.clone(), head: head.clone() };
-        if refs.iter().any(|(oid, existing)| *existing == name && *oid == head) {
+        let published = Published::Branch {
+            branch: branch.clone(),
+            head: head.clone(),
+        };
+        if refs
+            .iter()
+            .any(|(oid, existing)| *existing == name && *oid == head)
+        {
             return Ok(published);
         }
         blocked(&branch, &refs)?;
         let tips: Vec<Oid> = refs.into_iter().map(|(oid, _)| oid).collect();
-        self.hand_over(workspace, &repository, &view, &head, tips).await?;
+        self.hand_over(workspace, &repository, &view, &head, tips)
+            .await?;
         if let Err(error) = view.create(&self.git, &name, &head).await {
             // Somebody may have been faster; then that is the better message.
             blocked(&branch, &view.refs(&self.git).await?)?;
@@ -94,7 +101,6 @@ impl Workspaces {
         tips.sort();
         tips.dedup();
         let known = self.known(workspace, &tips).await?;
-        let not: String = known.iter().map(|oid| format!("^{oid}\n")).collect();
         let scratch = workspace.scratch();
         platform::private_dir(&scratch).doing("making", &scratch)?;
         let dir = tempfile::Builder::new()
@@ -103,11 +109,15 @@ impl Workspaces {
             .doing("making a folder in", &scratch)?;
         let stem = dir.path().join("pack");
         let call = workspace.call("pack-objects");
-        let range = format!("{head}\n{not}");
+        let range = oid::range(head, &known);
         if let Some(file) = pack(&self.git, call, range, &stem, self.limits).await? {
             let check = workspace
                 .call("index-pack")
-                .args(["--strict".into(), "-o".into(), dir.path().join("check.idx").into_os_string()])
+                .args([
+                    "--strict".into(),
+                    "-o".into(),
+                    dir.path().join("check.idx").into_os_string(),
+                ])
                 .arg(file.as_os_str())
                 .timeout(self.limits.git_timeout);
             self.git.run(check).await?;
@@ -118,7 +128,7 @@ impl Workspaces {
         let whole = view
             .call("rev-list")
             .args(["--objects", "--quiet", "--stdin"])
-            .stdin(Stdin::Bytes(format!("{head}\n{not}").into()))
+            .stdin(Stdin::Bytes(oid::range(head, &known).into()))
             .timeout(self.limits.git_timeout);
         self.git.run(whole).await?;
         Ok(())
@@ -126,11 +136,20 @@ impl Workspaces {
 
     /// Those of `tips` that the gateway's own git directory has too.
     async fn known(&self, workspace: &Workspace, tips: &[Oid]) -> Result<Vec<Oid>, ProjectError> {
-        let list: String = tips.iter().map(|oid| format!("{oid}\n")).collect();
+        let list: Vec<&str> = tips
+            .iter()
+            .flat_map(|oid| {
+                [
+                    oid.as_str(),
+                    "
+",
+                ]
+            })
+            .collect();
         let call = workspace
             .call("cat-file")
             .arg("--batch-check=%(objectname) %(objecttype)")
-            .stdin(Stdin::Bytes(list.into()));
+            .stdin(Stdin::Bytes(list.concat().into()));
         let answer = self.git.run(call).await.map_err(|error| match error {
             GitError::OutputTooLarge { .. } => GitError::Unexpected {
                 command: "cat-file",
@@ -154,7 +173,9 @@ fn install(pack: &Path, store: &Path) -> Result<(), ProjectError> {
     }
     for file in [pack.to_owned(), pack.with_extension("idx")] {
         let target: PathBuf = store.join(file.file_name().unwrap_or_default());
-        fs::File::open(&file).and_then(|file| file.sync_all()).doing("syncing", &file)?;
+        fs::File::open(&file)
+            .and_then(|file| file.sync_all())
+            .doing("syncing", &file)?;
         if target.exists() || fs::hard_link(&file, &target).is_ok() {
             continue;
         }
@@ -166,8 +187,14 @@ fn install(pack: &Path, store: &Path) -> Result<(), ProjectError> {
         std::io::copy(&mut from, fresh.as_file_mut()).doing("writing into", store)?;
         fresh.as_file().sync_all().doing("writing into", store)?;
         let mode = from.metadata().doing("reading", &file)?.permissions();
-        fresh.as_file().set_permissions(mode).doing("writing into", store)?;
-        fresh.persist(&target).map_err(|error| error.error).doing("writing", &target)?;
+        fresh
+            .as_file()
+            .set_permissions(mode)
+            .doing("writing into", store)?;
+        fresh
+            .persist(&target)
+            .map_err(|error| error.error)
+            .doing("writing", &target)?;
     }
     Ok(())
 }

@@ -9,7 +9,7 @@ use super::git::{GitError, Stdin};
 use super::import::{Import, Quarantine};
 use super::leftovers::{Scope, State, copy_index};
 use super::note::Note;
-use super::oid::Oid;
+use super::oid::{self, Oid};
 use super::platform;
 use super::registry::Isolation;
 use super::workspace::{Workspace, Workspaces, blocking};
@@ -107,12 +107,18 @@ impl Workspaces {
         let leftovers_committed = state.tree != parent_tree;
         let head = if leftovers_committed {
             let message = leftovers_message(workspace);
-            Some(self.commit(workspace, &state.tree, parent.as_ref(), &message, now).await?)
+            Some(
+                self.commit(workspace, &state.tree, parent.as_ref(), &message, now)
+                    .await?,
+            )
         } else {
             parent
         };
-        self.keep(workspace, head.as_ref(), &tips, &mut notes).await?;
-        let settled = self.describe(workspace, head, leftovers_committed, notes).await?;
+        self.keep(workspace, head.as_ref(), &tips, &mut notes)
+            .await?;
+        let settled = self
+            .describe(workspace, head, leftovers_committed, notes)
+            .await?;
         save(workspace, &settled)?;
         Ok(settled)
     }
@@ -161,12 +167,16 @@ impl Workspaces {
             tips.branch = Some(tip.clone());
         }
         if refs.head_branch.as_deref() != Some(own) {
-            notes.push(Note::EndedElsewhere { branch: refs.head_branch.clone() });
+            notes.push(Note::EndedElsewhere {
+                branch: refs.head_branch.clone(),
+            });
         }
         let others = refs.tips.iter().filter(|(name, _)| *name != own);
         for (index, (name, tip)) in others.enumerate() {
             if index >= ASIDE_MAX {
-                notes.push(Note::More { count: refs.tips.len() - ASIDE_MAX });
+                notes.push(Note::More {
+                    count: refs.tips.len() - ASIDE_MAX,
+                });
                 break;
             }
             if self.import(workspace, &quarantine, tip, notes).await? {
@@ -183,7 +193,10 @@ impl Workspaces {
         tip: &Oid,
         notes: &mut Vec<Note>,
     ) -> Result<bool, ProjectError> {
-        match quarantine.import(&self.git, workspace, tip, self.limits).await? {
+        match quarantine
+            .import(&self.git, workspace, tip, self.limits)
+            .await?
+        {
             Import::Done => Ok(true),
             Import::Refused(why) => {
                 let note = Note::CommitsRefused { why };
@@ -222,7 +235,10 @@ impl Workspaces {
         };
         if let Some(parent) = parent.filter(|parent| Some(*parent) != workspace.base.commit()) {
             // Entries that stay the same keep what the disk said of them.
-            let call = workspace.call("read-tree").index(&scope.index).args(["-m", "-i"]);
+            let call = workspace
+                .call("read-tree")
+                .index(&scope.index)
+                .args(["-m", "-i"]);
             self.git.run(call.revision(parent.as_str())).await?;
         }
         scope.state(&self.git).await
@@ -256,26 +272,35 @@ impl Workspaces {
     ) -> Result<(), ProjectError> {
         let Some(head) = head else { return Ok(()) };
         let mut refs = vec![(workspace.branch.reference(), head.clone())];
-        let own = tips.branch.as_ref().map(|tip| (workspace.branch.to_string(), tip.clone()));
+        let own = tips
+            .branch
+            .as_ref()
+            .map(|tip| (workspace.branch.to_string(), tip.clone()));
         for (index, (name, tip)) in own.iter().chain(&tips.others).enumerate() {
-            let mut range = format!("{tip}\n^{head}\n");
-            if let Some(base) = workspace.base.commit() {
-                range += &format!("^{base}\n");
-            }
+            let range = oid::range(tip, workspace.base.commit().into_iter().chain([head]));
             let commits = self.count(workspace, range).await?;
             if commits > 0 {
                 refs.push((format!("refs/gateway/aside/{index}"), tip.clone()));
-                notes.push(Note::KeptAside { name: name.clone(), commits });
+                notes.push(Note::KeptAside {
+                    name: name.clone(),
+                    commits,
+                });
             }
         }
-        let refs: Vec<_> = refs.iter().map(|(name, oid)| (name.as_str(), oid)).collect();
+        let refs: Vec<_> = refs
+            .iter()
+            .map(|(name, oid)| (name.as_str(), oid))
+            .collect();
         workspace.set_refs(&self.git, &refs).await
     }
 
     async fn count(&self, workspace: &Workspace, range: String) -> Result<u64, ProjectError> {
         let call = workspace.call("rev-list").args(["--count", "--stdin"]);
         let answer = self.git.run(call.stdin(Stdin::Bytes(range.into()))).await?;
-        let unexpected = GitError::Unexpected { command: "rev-list", what: "no number" };
+        let unexpected = GitError::Unexpected {
+            command: "rev-list",
+            what: "no number",
+        };
         answer.text().parse().map_err(|_| unexpected.into())
     }
 
@@ -299,7 +324,7 @@ impl Workspaces {
             });
         };
         let base = workspace.base.commit();
-        let range = base.map_or_else(|| format!("{tip}\n"), |base| format!("{tip}\n^{base}\n"));
+        let range = oid::range(tip, base);
         let commits_total = self.count(workspace, range.clone()).await?;
         let call = workspace
             .call("log")
@@ -318,7 +343,16 @@ impl Workspaces {
         let files = diff::files(&self.git, call, &workspace.base_tree(), tip, None).await?;
         let changed = base != Some(tip);
         let stat = DiffStat::of(&files);
-        Ok(Settled { head, changed, commits, commits_total, leftovers_committed, files, stat, notes })
+        Ok(Settled {
+            head,
+            changed,
+            commits,
+            commits_total,
+            leftovers_committed,
+            files,
+            stat,
+            notes,
+        })
     }
 
     /// Commits a tree as the gateway.
@@ -333,6 +367,7 @@ impl Workspaces {
         let when = format!("{} +0000", now.as_secs().max(0));
         let mut call = workspace
             .call("commit-tree")
+            .durable()
             .env("GIT_AUTHOR_NAME", "gateway")
             .env("GIT_AUTHOR_EMAIL", "gateway@localhost")
             .env("GIT_AUTHOR_DATE", when.clone())
@@ -343,14 +378,25 @@ impl Workspaces {
         if let Some(parent) = parent {
             call = call.args(["-p", parent.as_str()]);
         }
-        let answer = self.git.run(call.stdin(Stdin::Bytes(message.into()))).await?;
-        let unexpected = GitError::Unexpected { command: "commit-tree", what: "no commit" };
+        let answer = self
+            .git
+            .run(call.stdin(Stdin::Bytes(message.into())))
+            .await?;
+        let unexpected = GitError::Unexpected {
+            command: "commit-tree",
+            what: "no commit",
+        };
         Oid::parse(answer.text().as_bytes()).ok_or_else(|| unexpected.into())
     }
 }
 
 fn leftovers_message(workspace: &Workspace) -> String {
-    let title: String = workspace.title.chars().filter(|c| !c.is_control()).take(200).collect();
+    let title: String = workspace
+        .title
+        .chars()
+        .filter(|c| !c.is_control())
+        .take(200)
+        .collect();
     let id = &workspace.task_id;
     format!("Keep what task {id} left uncommitted\n\n{title}\n\nTask: {id}\n")
 }
@@ -360,13 +406,18 @@ fn commit_of(record: &[u8]) -> Option<Commit> {
     let mut parts = text.trim_start_matches('\n').splitn(3, '\u{1f}');
     let oid = Oid::parse(parts.next()?.as_bytes())?;
     let clean = |text: &str| text.chars().filter(|c| !c.is_control()).take(200).collect();
-    Some(Commit { oid, author: clean(parts.next()?), subject: clean(parts.next()?) })
+    Some(Commit {
+        oid,
+        author: clean(parts.next()?),
+        subject: clean(parts.next()?),
+    })
 }
 
 fn save(workspace: &Workspace, settled: &Settled) -> Result<(), ProjectError> {
     let path = workspace.work_dir.join("settled.json");
     let fresh = workspace.work_dir.join("settled.json.new");
     let text = serde_json::to_vec(settled).map_err(std::io::Error::other);
-    text.and_then(|text| std::fs::write(&fresh, text)).doing("writing", &fresh)?;
+    text.and_then(|text| std::fs::write(&fresh, text))
+        .doing("writing", &fresh)?;
     std::fs::rename(&fresh, &path).doing("writing", &path)
 }

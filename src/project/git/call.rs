@@ -107,6 +107,12 @@ impl Call {
         self
     }
 
+    /// Makes what the call writes survive a power cut: a result, not what can be made again.
+    pub(in crate::project) fn durable(self) -> Self {
+        self.setting("core.fsync=committed,loose-object,reference")
+            .setting("core.fsyncMethod=batch")
+    }
+
     /// Names the git directory.
     pub(in crate::project) fn git_dir(mut self, dir: &Path) -> Self {
         self.env.push(("GIT_DIR", dir.into()));
@@ -134,12 +140,17 @@ impl Call {
 
     /// Names a further folder that objects are read from.
     pub(in crate::project) fn alternate(mut self, dir: &Path) -> Self {
-        self.env.push(("GIT_ALTERNATE_OBJECT_DIRECTORIES", quoted(dir)));
+        self.env
+            .push(("GIT_ALTERNATE_OBJECT_DIRECTORIES", quoted(dir)));
         self
     }
 
     /// Sets an environment variable.
-    pub(in crate::project) fn env(mut self, name: &'static str, value: impl Into<OsString>) -> Self {
+    pub(in crate::project) fn env(
+        mut self,
+        name: &'static str,
+        value: impl Into<OsString>,
+    ) -> Self {
         self.env.push((name, value.into()));
         self
     }
