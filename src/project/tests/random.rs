@@ -66,7 +66,8 @@ async fn lives(seeds: std::ops::Range<u64>) {
                 counter += 1;
                 let [at] = entropy.bytes::<1>();
                 let step = from[usize::from(at) % from.len()];
-                script += &format!("N={counter}; ( {step} ) 2>/dev/null || true\n");
+                let number = counter.to_string();
+                script.extend(["N=", &number, "; ( ", step, " ) 2>/dev/null || true\n"]);
             }
             script
         };
