@@ -44,10 +44,7 @@ impl SeededEntropy {
     /// The stream that belongs to `seed`.
     #[must_use]
     pub const fn new(seed: u64) -> Self {
-        Self {
-            seed,
-            block: AtomicU64::new(0),
-        }
+        Self { seed, block: AtomicU64::new(0) }
     }
 }
 

@@ -37,10 +37,7 @@ impl Timestamp {
     /// This moment moved forward, saturating at the end of time.
     #[must_use]
     pub fn after(self, span: Duration) -> Self {
-        Self(
-            self.0
-                .saturating_add(i64::try_from(span.as_millis()).unwrap_or(i64::MAX)),
-        )
+        Self(self.0.saturating_add(i64::try_from(span.as_millis()).unwrap_or(i64::MAX)))
     }
 
     /// Time passed since `earlier`; zero when the clock went backwards.
@@ -78,9 +75,7 @@ pub struct SystemClock;
 
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
-        let since = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
     }
 
@@ -100,10 +95,7 @@ impl ManualClock {
     /// A clock standing at `start`.
     #[must_use]
     pub fn new(start: Timestamp) -> Self {
-        Self {
-            now: watch::Sender::new(start),
-            advance: Mutex::new(()),
-        }
+        Self { now: watch::Sender::new(start), advance: Mutex::new(()) }
     }
 
     /// Moves the clock forward and wakes whoever slept until then.

@@ -40,9 +40,7 @@ impl AgentRefs {
             Ok(meta) if !meta.is_dir() => return Err("it is no folder".to_owned()),
             Ok(_) => {}
         }
-        let heads_real = ["refs", "refs/heads"]
-            .iter()
-            .all(|name| is_real_dir(&git_dir.join(name)));
+        let heads_real = ["refs", "refs/heads"].iter().all(|name| is_real_dir(&git_dir.join(name)));
         if !heads_real {
             return Err("its refs are not plain files".to_owned());
         }
@@ -68,11 +66,7 @@ impl AgentRefs {
                 None => return Err("its HEAD names no branch and no commit".to_owned()),
             },
         };
-        Ok(Self {
-            head_branch,
-            head,
-            tips,
-        })
+        Ok(Self { head_branch, head, tips })
     }
 }
 
@@ -84,10 +78,9 @@ fn packed(git_dir: &Path) -> BTreeMap<String, Oid> {
         let Some(space) = line.iter().position(|byte| *byte == b' ') else {
             continue;
         };
-        let (Some(tip), Ok(name)) = (
-            Oid::parse(&line[..space]),
-            std::str::from_utf8(&line[space + 1..]),
-        ) else {
+        let (Some(tip), Ok(name)) =
+            (Oid::parse(&line[..space]), std::str::from_utf8(&line[space + 1..]))
+        else {
             continue;
         };
         if name == "refs/stash" {
@@ -142,11 +135,7 @@ fn plain(path: &Path, max: u64) -> Option<Vec<u8>> {
         return None;
     }
     let mut out = Vec::new();
-    fs::File::open(path)
-        .ok()?
-        .take(max)
-        .read_to_end(&mut out)
-        .ok()?;
+    fs::File::open(path).ok()?.take(max).read_to_end(&mut out).ok()?;
     Some(out)
 }
 
@@ -187,16 +176,8 @@ mod tests {
         fs::write(dir.path().join("packed-refs"), packed).unwrap();
         fs::write(dir.path().join("refs/heads/gateway/t"), format!("{B}\n")).unwrap();
         fs::write(dir.path().join("refs/heads/-rf"), format!("{B}\n")).unwrap();
-        fs::write(
-            dir.path().join("refs/heads/sym"),
-            "ref: refs/heads/gateway/t\n",
-        )
-        .unwrap();
-        platform::symlink(
-            Path::new("/etc/passwd"),
-            &dir.path().join("refs/heads/link"),
-        )
-        .unwrap();
+        fs::write(dir.path().join("refs/heads/sym"), "ref: refs/heads/gateway/t\n").unwrap();
+        platform::symlink(Path::new("/etc/passwd"), &dir.path().join("refs/heads/link")).unwrap();
         let refs = AgentRefs::read(dir.path()).unwrap();
         assert_eq!(refs.head_branch.as_deref(), Some("gateway/t"));
         assert_eq!(refs.head.unwrap().as_str(), B);
@@ -206,13 +187,7 @@ mod tests {
 
     #[test]
     fn a_head_that_names_no_branch_and_no_commit_is_refused() {
-        for bad in [
-            "",
-            "ref: refs/heads/-x",
-            "ref: refs/heads/../../x",
-            "ref: /etc/passwd",
-            "zz",
-        ] {
+        for bad in ["", "ref: refs/heads/-x", "ref: refs/heads/../../x", "ref: /etc/passwd", "zz"] {
             let dir = git_dir(bad);
             assert!(AgentRefs::read(dir.path()).is_err(), "{bad}");
         }
@@ -229,9 +204,6 @@ mod tests {
         assert!(AgentRefs::read(dir.path()).is_err());
         let link = dir.path().join("link");
         platform::symlink(elsewhere.path(), &link).unwrap();
-        assert_eq!(
-            AgentRefs::read(&link),
-            Err("it is a symbolic link".to_owned())
-        );
+        assert_eq!(AgentRefs::read(&link), Err("it is a symbolic link".to_owned()));
     }
 }

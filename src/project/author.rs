@@ -43,10 +43,7 @@ pub(super) async fn excludes(
         .or_else(|| owner.home.as_ref().map(|home| home.join(".config")))
         .map(|folder| folder.join("git/ignore"));
     let own = repository.map(|repository| repository.common_dir.join("info/exclude"));
-    for file in [named.map(PathBuf::from).or(default), own]
-        .into_iter()
-        .flatten()
-    {
+    for file in [named.map(PathBuf::from).or(default), own].into_iter().flatten() {
         append(&mut out, &file);
     }
     Ok(out)
@@ -65,21 +62,13 @@ async fn value(
     options: &[&'static str],
 ) -> Result<Option<String>, ProjectError> {
     let owner = git.owner();
-    let mut call = Call::new("config")
-        .args(["--includes", "--null"])
-        .args(options.iter().copied());
-    call = call
-        .args(["--get", key])
-        .accept(&[0, 1])
-        .keep(64 << 10)
-        .timeout(Duration::from_secs(5));
+    let mut call = Call::new("config").args(["--includes", "--null"]).args(options.iter().copied());
+    call = call.args(["--get", key]).accept(&[0, 1]).keep(64 << 10).timeout(Duration::from_secs(5));
     if let Some(repository) = repository {
         call = call.git_dir(&repository.git_dir);
     }
     if let Some(home) = &owner.home {
-        call = call
-            .env("HOME", home.as_os_str())
-            .unset("GIT_CONFIG_GLOBAL");
+        call = call.env("HOME", home.as_os_str()).unset("GIT_CONFIG_GLOBAL");
     }
     if let Some(xdg) = &owner.xdg_config_home {
         call = call.env("XDG_CONFIG_HOME", xdg.as_os_str());

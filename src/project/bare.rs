@@ -29,13 +29,7 @@ pub(super) fn write(
     settings: &Settings,
     identity: &Identity,
 ) -> Result<(), ProjectError> {
-    for folder in [
-        "objects/pack",
-        "objects/info",
-        "refs/heads",
-        "refs/tags",
-        "info",
-    ] {
+    for folder in ["objects/pack", "objects/info", "refs/heads", "refs/tags", "info"] {
         let folder = dir.join(folder);
         platform::private_dir(&folder).doing("making", &folder)?;
     }
@@ -85,12 +79,7 @@ fn escaped(value: &str) -> String {
     value
         .chars()
         .filter(|c| !c.is_control())
-        .flat_map(|c| {
-            matches!(c, '"' | '\\')
-                .then_some('\\')
-                .into_iter()
-                .chain([c])
-        })
+        .flat_map(|c| matches!(c, '"' | '\\').then_some('\\').into_iter().chain([c]))
         .collect()
 }
 

@@ -100,11 +100,8 @@ impl TryFrom<String> for BranchPrefix {
 
     fn try_from(prefix: String) -> Result<Self, InvalidBranch> {
         // A prefix is good when a name that begins with it is; the task's id follows it.
-        let why = if prefix.len() > 60 {
-            Some("at most 60 bytes")
-        } else {
-            fault(&format!("{prefix}0"))
-        };
+        let why =
+            if prefix.len() > 60 { Some("at most 60 bytes") } else { fault(&format!("{prefix}0")) };
         match why {
             None => Ok(Self(prefix)),
             Some(why) => Err(InvalidBranch { name: prefix, why }),
@@ -141,10 +138,7 @@ fn fault(name: &str) -> Option<&'static str> {
     if name.contains("..") || name.contains("@{") {
         return Some("no `..` and no `@{`");
     }
-    if name
-        .chars()
-        .any(|c| c.is_control() || " ~^:?*[\\".contains(c))
-    {
+    if name.chars().any(|c| c.is_control() || " ~^:?*[\\".contains(c)) {
         return Some("no spaces, control characters or any of ~^:?*[\\");
     }
     name.split('/').find_map(part_fault)
@@ -153,10 +147,7 @@ fn fault(name: &str) -> Option<&'static str> {
 /// A few words of a title in lower-case ASCII with dashes, at most 40 bytes.
 fn slug(title: &str) -> String {
     let mut out = String::new();
-    for word in title
-        .split(|c: char| !c.is_ascii_alphanumeric())
-        .filter(|word| !word.is_empty())
-    {
+    for word in title.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty()) {
         let room = 40_usize.saturating_sub(out.len() + usize::from(!out.is_empty()));
         if room == 0 || (word.len() > room && !out.is_empty()) {
             break;
@@ -176,19 +167,9 @@ mod tests {
     #[test]
     fn a_task_s_branch_holds_prefix_id_and_slug_whatever_the_title() {
         let prefix = BranchPrefix::default();
-        let name = |title: &str| {
-            BranchName::of_task(&prefix, "7f3a", title)
-                .unwrap()
-                .to_string()
-        };
-        assert_eq!(
-            name("Fix the LOGIN, please!"),
-            "gateway/7f3a-fix-the-login-please"
-        );
-        assert_eq!(
-            name("--upload-pack=x ../.. @{u}"),
-            "gateway/7f3a-upload-pack-x-u"
-        );
+        let name = |title: &str| BranchName::of_task(&prefix, "7f3a", title).unwrap().to_string();
+        assert_eq!(name("Fix the LOGIN, please!"), "gateway/7f3a-fix-the-login-please");
+        assert_eq!(name("--upload-pack=x ../.. @{u}"), "gateway/7f3a-upload-pack-x-u");
         assert_eq!(name("日本語"), "gateway/7f3a");
         assert!(name(&"word ".repeat(100)).len() < 60);
         assert!(name(&"w".repeat(1000)).len() < 60);

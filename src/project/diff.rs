@@ -39,12 +39,7 @@ pub struct DiffOptions {
 
 impl Default for DiffOptions {
     fn default() -> Self {
-        Self {
-            path: None,
-            stat_only: false,
-            max_bytes: 60_000,
-            offset: 0,
-        }
+        Self { path: None, stat_only: false, max_bytes: 60_000, offset: 0 }
     }
 }
 
@@ -110,6 +105,7 @@ impl Workspaces {
         workspace: &Workspace,
         options: &DiffOptions,
     ) -> Result<Diff, ProjectError> {
+        workspace.renew_config()?;
         let settled = self.settled(workspace)?;
         let empty = workspace.format.empty_tree();
         let head = settled.head.unwrap_or(empty);
@@ -129,6 +125,7 @@ impl Workspaces {
         workspace: &Workspace,
         options: &DiffOptions,
     ) -> Result<Diff, ProjectError> {
+        workspace.renew_config()?;
         let scratch = workspace.scratch();
         platform::private_dir(&scratch).doing("making", &scratch)?;
         let dir = tempfile::Builder::new()
@@ -150,14 +147,7 @@ impl Workspaces {
         };
         let state = scope.state(&self.git).await?;
         let call = || workspace.call("diff-tree").alternate(&objects);
-        page(
-            &self.git,
-            &call,
-            &workspace.base_tree(),
-            &state.tree,
-            options,
-        )
-        .await
+        page(&self.git, &call, &workspace.base_tree(), &state.tree, options).await
     }
 
     /// The difference between two commits of the owner's repository: a published result whose
@@ -194,21 +184,11 @@ async fn page(
     head: &Oid,
     options: &DiffOptions,
 ) -> Result<Diff, ProjectError> {
-    let path = options
-        .path
-        .as_deref()
-        .map(checked)
-        .transpose()?
-        .filter(|path| !path.is_empty());
+    let path = options.path.as_deref().map(checked).transpose()?.filter(|path| !path.is_empty());
     let files = files(git, call(), base, head, path).await?;
     let stat = DiffStat::of(&files);
     if options.stat_only {
-        return Ok(Diff {
-            text: String::new(),
-            files,
-            stat,
-            next: None,
-        });
+        return Ok(Diff { text: String::new(), files, stat, next: None });
     }
     // Room for one whole character, so that every page moves on.
     let keep = options.max_bytes.max(4);
@@ -222,12 +202,7 @@ async fn page(
         bytes.truncate(whole(&bytes));
     }
     let next = output.more.then(|| options.offset + bytes.len() as u64);
-    Ok(Diff {
-        text: String::from_utf8_lossy(&bytes).into_owned(),
-        files,
-        stat,
-        next,
-    })
+    Ok(Diff { text: String::from_utf8_lossy(&bytes).into_owned(), files, stat, next })
 }
 
 /// The files that differ between two commits or trees.
@@ -244,18 +219,12 @@ pub(super) async fn files(
 ) -> Result<Vec<FileChange>, ProjectError> {
     let call = compared(call, base, head, path).args(["--raw", "--numstat", "-z"]);
     let output = git.run(call.keep(64 << 20)).await?;
-    let unexpected = GitError::Unexpected {
-        command: "diff-tree",
-        what: "a list without order",
-    };
+    let unexpected = GitError::Unexpected { command: "diff-tree", what: "a list without order" };
     parse(&output.stdout).ok_or_else(|| unexpected.into())
 }
 
 fn compared(call: Call, base: &Oid, head: &Oid, path: Option<&str>) -> Call {
-    let call = call
-        .args(PLAIN.iter().copied())
-        .revision(base.as_str())
-        .revision(head.as_str());
+    let call = call.args(PLAIN.iter().copied()).revision(base.as_str()).revision(head.as_str());
     match path {
         Some(path) => call.path(path),
         None => call.no_paths(),
@@ -265,10 +234,7 @@ fn compared(call: Call, base: &Oid, head: &Oid, path: Option<&str>) -> Call {
 /// A path that can be inside a repository, in git's form.
 fn checked(path: &str) -> Result<&str, ProjectError> {
     let outside = Path::new(path).components().any(|part| {
-        !matches!(
-            part,
-            std::path::Component::Normal(_) | std::path::Component::CurDir
-        )
+        !matches!(part, std::path::Component::Normal(_) | std::path::Component::CurDir)
     });
     if outside || path.contains('\0') {
         return Err(ProjectError::BadPath);
@@ -277,11 +243,7 @@ fn checked(path: &str) -> Result<&str, ProjectError> {
     while let Some(rest) = path.strip_prefix("./") {
         path = rest.trim_start_matches('/');
     }
-    Ok(if path == "." {
-        ""
-    } else {
-        path.trim_end_matches('/')
-    })
+    Ok(if path == "." { "" } else { path.trim_end_matches('/') })
 }
 
 /// Where a page may end: after its last line, or else before a character that is cut.
@@ -299,11 +261,7 @@ fn whole(bytes: &[u8]) -> usize {
             0xf0..=0xf4 => 4,
             _ => continue,
         };
-        return if start + needs > bytes.len() {
-            start
-        } else {
-            bytes.len()
-        };
+        return if start + needs > bytes.len() { start } else { bytes.len() };
     }
     bytes.len()
 }
@@ -321,13 +279,7 @@ fn parse(listing: &[u8]) -> Option<Vec<FileChange>> {
         } else {
             (first, None)
         };
-        files.push(FileChange {
-            path,
-            old_path,
-            status,
-            insertions: None,
-            deletions: None,
-        });
+        files.push(FileChange { path, old_path, status, insertions: None, deletions: None });
     }
     for file in &mut files {
         let numbers = fields.next()?;
@@ -362,12 +314,8 @@ mod tests {
         for bad in ["/etc", "../x", "a/../../b", "a\0b"] {
             assert!(checked(bad).is_err(), "{bad:?}");
         }
-        for (given, wanted) in [
-            (".", ""),
-            ("./a//", "a"),
-            ("-rf", "-rf"),
-            (":(glob)*", ":(glob)*"),
-        ] {
+        for (given, wanted) in [(".", ""), ("./a//", "a"), ("-rf", "-rf"), (":(glob)*", ":(glob)*")]
+        {
             assert_eq!(checked(given).unwrap(), wanted);
         }
     }

@@ -75,9 +75,7 @@ impl Quarantine {
             return Ok(Import::Done);
         }
         if self.taken.cut {
-            return Ok(Import::Refused(
-                "its objects are too large or too many".to_owned(),
-            ));
+            return Ok(Import::Refused("its objects are too large or too many".to_owned()));
         }
         match self.transfer(git, workspace, commit, limits).await {
             Ok(()) if has_commit(git, workspace, commit).await? => Ok(Import::Done),
@@ -100,9 +98,7 @@ impl Quarantine {
         limits: Limits,
     ) -> Result<(), ProjectError> {
         let revisions = oid::range(commit, workspace.base.commit());
-        let call = workspace
-            .call("pack-objects")
-            .alternate(&self.dir.path().join("objects"));
+        let call = workspace.call("pack-objects").alternate(&self.dir.path().join("objects"));
         let Some(pack) = pack(git, call, revisions, &self.dir.path().join("in"), limits).await?
         else {
             return Ok(());
@@ -124,10 +120,7 @@ pub(super) async fn has_commit(
     workspace: &Workspace,
     commit: &Oid,
 ) -> Result<bool, ProjectError> {
-    let call = workspace
-        .call("cat-file")
-        .arg("-e")
-        .revision(format!("{commit}^{{commit}}"));
+    let call = workspace.call("cat-file").arg("-e").revision(format!("{commit}^{{commit}}"));
     match git.run(call).await {
         Ok(_) => Ok(true),
         Err(GitError::Failed { .. }) => Ok(false),

@@ -109,9 +109,7 @@ impl Workspaces {
     /// [`ProjectError::BadRepository`] for a broken one, or what kept git from answering.
     pub async fn inspect(&self, project: &Project) -> Result<ProjectState, ProjectError> {
         let Some((repository, view)) = self.view(project).await? else {
-            return Ok(ProjectState {
-                kind: ProjectKind::NotGit,
-            });
+            return Ok(ProjectState { kind: ProjectKind::NotGit });
         };
         let at = view.head(&self.git).await?;
         let head = match (at.branch, at.commit) {
@@ -119,10 +117,7 @@ impl Workspaces {
             (Some(name), None) => Head::Unborn { name },
             (None, Some(commit)) => Head::Detached { commit },
             (None, None) => {
-                let (path, why) = (
-                    project.path.clone(),
-                    "its HEAD names a commit that is missing",
-                );
+                let (path, why) = (project.path.clone(), "its HEAD names a commit that is missing");
                 return Err(ProjectError::BadRepository { path, why });
             }
         };
@@ -140,9 +135,7 @@ impl Workspaces {
             partial: repository.settings.partial,
             linked_worktree: repository.is_linked(),
         };
-        Ok(ProjectState {
-            kind: ProjectKind::Git(state),
-        })
+        Ok(ProjectState { kind: ProjectKind::Git(state) })
     }
 
     /// Counts uncommitted changes with a copy of the owner's index; submodules are not entered.
@@ -155,17 +148,12 @@ impl Workspaces {
             return Ok(Changes::default());
         };
         let (git_dir, to) = (repository.git_dir.clone(), view.dir().to_owned());
-        let call = view
-            .call("status")
-            .work_tree(work_tree)
-            .index(&to.join("index"));
+        let call = view.call("status").work_tree(work_tree).index(&to.join("index"));
         blocking(move || {
             for entry in fs::read_dir(&git_dir).doing("reading", &git_dir)?.flatten() {
                 let name = entry.file_name();
                 let wanted = name == "index" || name.to_string_lossy().starts_with("sharedindex.");
-                let sane = entry
-                    .metadata()
-                    .is_ok_and(|m| m.is_file() && m.len() < INDEX_MAX);
+                let sane = entry.metadata().is_ok_and(|m| m.is_file() && m.len() < INDEX_MAX);
                 if wanted && sane {
                     copy_index(&entry.path(), &to.join(&name))?;
                 }
@@ -174,12 +162,7 @@ impl Workspaces {
         })
         .await?;
         let mut call = call
-            .args([
-                "--porcelain=v2",
-                "-z",
-                "--untracked-files=normal",
-                "--no-renames",
-            ])
+            .args(["--porcelain=v2", "-z", "--untracked-files=normal", "--no-renames"])
             .arg("--ignore-submodules=dirty")
             .timeout(Duration::from_secs(20))
             .window(0, 8 << 20);
@@ -187,10 +170,7 @@ impl Workspaces {
             call = call.path(repository.prefix.as_str());
         }
         let output = self.git.run(call).await?;
-        let mut changes = Changes {
-            more: output.more,
-            ..Changes::default()
-        };
+        let mut changes = Changes { more: output.more, ..Changes::default() };
         for record in output.records() {
             match record {
                 [b'1' | b'2', b' ', index, tree, ..] => {

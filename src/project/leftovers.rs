@@ -12,10 +12,14 @@ use super::git::{Call, Git, GitError, Stdin};
 use super::note::Note;
 use super::oid::Oid;
 use super::path::RepoPath;
+use super::platform;
 use super::workspace::{Limits, blocking};
 
 /// The longest list of changed paths that is read, in bytes.
 const LISTING_MAX: usize = 64 << 20;
+
+/// How often a tree in which somebody works is read again.
+const RACES_MAX: usize = 3;
 
 /// How many notes of one kind are kept.
 const NOTES_MAX: usize = 20;
@@ -61,15 +65,13 @@ struct Plan {
 impl Scope {
     fn call(&self, name: &'static str) -> Call {
         let call = Call::new(name)
-            .git_dir(&self.git_dir)
+            .own_dir(&self.git_dir)
             .work_tree(&self.work_tree)
             .index(&self.index)
             .setting("core.bare=false")
             .timeout(self.limits.git_timeout);
         match &self.objects {
-            Some(objects) => call
-                .objects(objects)
-                .alternate(&self.git_dir.join("objects")),
+            Some(objects) => call.objects(objects).alternate(&self.git_dir.join("objects")),
             None => call.durable(),
         }
     }
@@ -81,22 +83,35 @@ impl Scope {
     ///
     /// When the tree is not a plain folder any more, holds too much, or git fails.
     pub(super) async fn state(&self, git: &Git) -> Result<State, ProjectError> {
-        let real = self
-            .work_tree
-            .symlink_metadata()
-            .is_ok_and(|meta| meta.is_dir());
+        let real = self.work_tree.symlink_metadata().is_ok_and(|meta| meta.is_dir());
         if !real {
             return Err(ProjectError::TreeReplaced(self.work_tree.clone()));
         }
-        match self.take(git).await {
-            // Git waits for ever at a pipe that is called `.gitignore` or `.gitattributes`.
-            Err(ProjectError::Git(GitError::TimedOut { .. })) if self.unblock => {
-                let mut notes = self.unblock().await?;
-                let mut state = self.take(git).await?;
-                state.notes.append(&mut notes);
-                Ok(state)
+        let mut notes = Vec::new();
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let error = match self.take(git).await {
+                Ok(mut state) => {
+                    state.notes.append(&mut notes);
+                    return Ok(state);
+                }
+                Err(error) => error,
+            };
+            match error {
+                // Git waits for ever at a pipe that is called `.gitignore` or `.gitattributes`.
+                ProjectError::Git(GitError::TimedOut { .. }) if self.unblock && tries == 1 => {
+                    notes.append(&mut self.unblock().await?);
+                }
+                // Somebody works in the tree: a file changed while it was read.
+                ProjectError::Git(GitError::Failed { .. }) if tries < RACES_MAX => {}
+                // An encoding that a file does not have makes git refuse all files.
+                ProjectError::Git(GitError::Failed { .. }) if tries == RACES_MAX => {
+                    self.ignore_attributes()?;
+                    notes.push(Note::TakenAsIs);
+                }
+                other => return Err(other),
             }
-            other => other,
         }
     }
 
@@ -109,49 +124,41 @@ impl Scope {
             )
             .await;
         let fresh = git
-            .run(
-                self.call("ls-files")
-                    .args(["-z", "-o", "--exclude-standard"])
-                    .keep(LISTING_MAX),
-            )
+            .run(self.call("ls-files").args(["-z", "-o", "--exclude-standard"]).keep(LISTING_MAX))
             .await;
         let (tracked, fresh) = (self.listed(tracked)?, self.listed(fresh)?);
         let scope = self.clone();
         let plan = blocking(move || scope.plan(&tracked, &fresh)).await?;
         let mut notes = plan.notes;
         if !plan.remove.is_empty() {
-            let call = self
-                .call("update-index")
-                .args(["--force-remove", "-z", "--stdin"]);
+            let call = self.call("update-index").args(["--force-remove", "-z", "--stdin"]);
             git.run(call.stdin(Stdin::Bytes(plan.remove))).await?;
         }
         if !plan.add.is_empty() {
             if self.lfs {
                 self.note_lfs(git, &plan.add, &mut notes).await?;
             }
-            let call = self
-                .call("update-index")
-                .args(["--add", "--replace", "-z", "--stdin"]);
-            let answer = git.run(call.stdin(Stdin::Bytes(plan.add))).await?;
+            let call = self.call("update-index").args(["--add", "--remove", "--replace"]);
+            let call = call.args(["-z", "--stdin"]).stdin(Stdin::Bytes(plan.add));
+            let answer = git.run(call).await?;
             for line in answer.stderr.split(|byte| *byte == b'\n') {
                 if let Some(path) = line.strip_prefix(b"Ignoring path ") {
-                    notes.push(Note::ForbiddenPath {
-                        path: RepoPath::from_bytes(path),
-                    });
+                    notes.push(Note::ForbiddenPath { path: RepoPath::from_bytes(path) });
                 }
             }
         }
         self.note_submodules(git, &mut notes).await?;
         let written = git.run(self.call("write-tree")).await?;
-        let unexpected = GitError::Unexpected {
-            command: "write-tree",
-            what: "no tree",
-        };
+        let unexpected = GitError::Unexpected { command: "write-tree", what: "no tree" };
         let tree = Oid::parse(written.text().as_bytes()).ok_or(unexpected)?;
-        Ok(State {
-            tree,
-            notes: bounded(notes),
-        })
+        Ok(State { tree, notes: bounded(notes) })
+    }
+
+    /// Overrules the tree's attributes in the gateway's own git directory, for good.
+    fn ignore_attributes(&self) -> Result<(), ProjectError> {
+        let file = self.git_dir.join("info/attributes");
+        let rule = "* -text !eol !crlf -working-tree-encoding -ident -filter\n";
+        fs::write(&file, rule).doing("writing", &file)
     }
 
     fn listed(
@@ -166,22 +173,13 @@ impl Scope {
     }
 
     const fn too_large(&self) -> ProjectError {
-        let Limits {
-            files_max,
-            bytes_max,
-            ..
-        } = self.limits;
-        ProjectError::ChangesTooLarge {
-            files_max,
-            bytes_max,
-        }
+        let Limits { files_max, bytes_max, .. } = self.limits;
+        ProjectError::ChangesTooLarge { files_max, bytes_max }
     }
 
     fn plan(&self, tracked: &[u8], fresh: &[u8]) -> Result<Plan, ProjectError> {
         let mut plan = Plan::default();
-        let mut records = tracked
-            .split(|byte| *byte == 0)
-            .filter(|record| !record.is_empty());
+        let mut records = tracked.split(|byte| *byte == 0).filter(|record| !record.is_empty());
         while let (Some(meta), Some(path)) = (records.next(), records.next()) {
             if meta.last() == Some(&b'D') {
                 plan.drop(path);
@@ -189,15 +187,10 @@ impl Scope {
                 self.judge(path, true, &mut plan)?;
             }
         }
-        for path in fresh
-            .split(|byte| *byte == 0)
-            .filter(|record| !record.is_empty())
-        {
+        for path in fresh.split(|byte| *byte == 0).filter(|record| !record.is_empty()) {
             match path.strip_suffix(b"/") {
                 Some(folder) => {
-                    plan.notes.push(Note::NestedRepository {
-                        path: RepoPath::from_bytes(folder),
-                    });
+                    plan.notes.push(Note::NestedRepository { path: RepoPath::from_bytes(folder) });
                 }
                 None => self.judge(path, false, &mut plan)?,
             }
@@ -232,13 +225,10 @@ impl Scope {
                 return Ok(());
             }
             if meta.len() > self.limits.file_bytes_max {
-                plan.notes.push(Note::TooLarge {
-                    path: shown,
-                    bytes: meta.len(),
-                });
+                plan.notes.push(Note::TooLarge { path: shown, bytes: meta.len() });
                 return Ok(());
             }
-            if fs::File::open(&file).is_err() {
+            if !platform::is_readable(&file) {
                 plan.notes.push(Note::Unreadable { path: shown });
                 return Ok(());
             }
@@ -260,10 +250,7 @@ impl Scope {
         added: &[u8],
         notes: &mut Vec<Note>,
     ) -> Result<(), ProjectError> {
-        let call = self
-            .call("check-attr")
-            .args(["-z", "--stdin", "filter"])
-            .keep(LISTING_MAX);
+        let call = self.call("check-attr").args(["-z", "--stdin", "filter"]).keep(LISTING_MAX);
         let answer = git.run(call.stdin(Stdin::Bytes(added.to_vec()))).await?;
         let fields: Vec<&[u8]> = answer.stdout.split(|byte| *byte == 0).collect();
         for [path, _, value] in fields.as_chunks::<3>().0 {
@@ -279,32 +266,20 @@ impl Scope {
 
     /// Notes submodules that were filled: where they stand now is not part of the state.
     async fn note_submodules(&self, git: &Git, notes: &mut Vec<Note>) -> Result<(), ProjectError> {
-        if self
-            .work_tree
-            .join(".gitmodules")
-            .symlink_metadata()
-            .is_err()
-        {
+        if self.work_tree.join(".gitmodules").symlink_metadata().is_err() {
             return Ok(());
         }
-        let listing = match git
-            .run(self.call("ls-files").args(["-s", "-z"]).keep(LISTING_MAX))
-            .await
-        {
-            Err(GitError::OutputTooLarge { .. }) => return Ok(()),
-            other => other?,
-        };
-        for record in listing
-            .records()
-            .filter(|record| record.starts_with(b"160000 "))
-        {
+        let listing =
+            match git.run(self.call("ls-files").args(["-s", "-z"]).keep(LISTING_MAX)).await {
+                Err(GitError::OutputTooLarge { .. }) => return Ok(()),
+                other => other?,
+            };
+        for record in listing.records().filter(|record| record.starts_with(b"160000 ")) {
             let Some(tab) = record.iter().position(|byte| *byte == b'\t') else {
                 continue;
             };
             let path = RepoPath::from_bytes(&record[tab + 1..]);
-            let dot_git = path
-                .to_path()
-                .map(|path| self.work_tree.join(path).join(".git"));
+            let dot_git = path.to_path().map(|path| self.work_tree.join(path).join(".git"));
             if dot_git.is_some_and(|file| file.symlink_metadata().is_ok()) {
                 notes.push(Note::SubmoduleMoved { path });
             }
@@ -320,10 +295,8 @@ impl Scope {
             for file in blockers(&root).doing("reading", &root)? {
                 fs::remove_file(&file).doing("deleting", &file)?;
                 let below = file.strip_prefix(&root).unwrap_or(&file);
-                let bytes = super::platform::path_bytes(below).unwrap_or_default();
-                notes.push(Note::Unblocked {
-                    path: RepoPath::from_bytes(&bytes),
-                });
+                let bytes = platform::path_bytes(below).unwrap_or_default();
+                notes.push(Note::Unblocked { path: RepoPath::from_bytes(&bytes) });
             }
             Ok(notes)
         })
@@ -366,9 +339,7 @@ fn blockers(root: &Path) -> io::Result<Vec<PathBuf>> {
 fn is_pointer(file: &Path) -> bool {
     use std::io::Read;
     let mut start = [0; 42];
-    let read = fs::File::open(file)
-        .and_then(|mut file| file.read(&mut start))
-        .unwrap_or(0);
+    let read = fs::File::open(file).and_then(|mut file| file.read(&mut start)).unwrap_or(0);
     start[..read].starts_with(b"version https://git-lfs.github.com/spec/v1")
 }
 
@@ -378,10 +349,7 @@ fn bounded(notes: Vec<Note>) -> Vec<Note> {
     let mut more = 0;
     for note in notes {
         let kind = std::mem::discriminant(&note);
-        let same = out
-            .iter()
-            .filter(|kept| std::mem::discriminant(*kept) == kind)
-            .count();
+        let same = out.iter().filter(|kept| std::mem::discriminant(*kept) == kind).count();
         if same < NOTES_MAX {
             out.push(note);
         } else {
@@ -400,14 +368,9 @@ fn bounded(notes: Vec<Note>) -> Vec<Note> {
 ///
 /// When it cannot be read or written.
 pub(super) fn copy_index(from: &Path, to: &Path) -> Result<(), ProjectError> {
-    let time = fs::metadata(from)
-        .and_then(|meta| meta.modified())
-        .doing("reading", from)?;
+    let time = fs::metadata(from).and_then(|meta| meta.modified()).doing("reading", from)?;
     let bytes = fs::read(from).doing("reading", from)?;
     fs::write(to, bytes).doing("writing", to)?;
-    let file = fs::File::options()
-        .write(true)
-        .open(to)
-        .doing("writing", to)?;
+    let file = fs::File::options().write(true).open(to).doing("writing", to)?;
     file.set_modified(time).doing("writing", to)
 }

@@ -37,10 +37,7 @@ impl TryFrom<String> for ProjectName {
 
     fn try_from(text: String) -> Result<Self, InvalidName> {
         let inner = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
-        let first_ok = text
-            .as_bytes()
-            .first()
-            .is_some_and(u8::is_ascii_alphanumeric);
+        let first_ok = text.as_bytes().first().is_some_and(u8::is_ascii_alphanumeric);
         if first_ok && text.len() <= 64 && text.bytes().all(inner) {
             return Ok(Self(text));
         }
@@ -66,17 +63,7 @@ mod tests {
 
     #[test]
     fn a_name_cannot_be_an_option_a_path_or_empty() {
-        for bad in [
-            "",
-            "-x",
-            "_x",
-            "a/b",
-            "..",
-            "a b",
-            "ä",
-            "a\n",
-            &"a".repeat(65),
-        ] {
+        for bad in ["", "-x", "_x", "a/b", "..", "a b", "ä", "a\n", &"a".repeat(65)] {
             assert_eq!(bad.parse::<ProjectName>(), Err(InvalidName), "{bad:?}");
         }
         for good in ["my-api", "0", "A_b-3", &"a".repeat(64)] {

@@ -97,6 +97,8 @@ pub enum Note {
         /// How many.
         commits: u64,
     },
+    /// Line endings and encodings that the tree's attributes ask for could not be applied.
+    TakenAsIs,
     /// A hostile pipe or device was in the way of reading ignore rules and was deleted.
     Unblocked {
         /// Where it was.
@@ -140,16 +142,10 @@ impl fmt::Display for Note {
             ),
             Self::InPlace => f.write_str("the task works in the project's own folder"),
             Self::NestedRepository { path } => {
-                write!(
-                    f,
-                    "{path} is a repository of its own and not part of the result"
-                )
+                write!(f, "{path} is a repository of its own and not part of the result")
             }
             Self::SubmoduleMoved { path } => {
-                write!(
-                    f,
-                    "the submodule {path} was moved to another commit; that is left out"
-                )
+                write!(f, "the submodule {path} was moved to another commit; that is left out")
             }
             Self::SpecialFile { path } => write!(f, "{path} is no regular file and left out"),
             Self::Unreadable { path } => write!(f, "{path} cannot be read and is left out"),
@@ -162,43 +158,29 @@ impl fmt::Display for Note {
             }
             Self::More { count } => write!(f, "{count} more of the same kind"),
             Self::AgentGitUnusable { why } => {
-                write!(
-                    f,
-                    "the task's own git folder is unusable ({why}); its files were kept"
-                )
+                write!(f, "the task's own git folder is unusable ({why}); its files were kept")
             }
             Self::CommitsRefused { why } => {
-                write!(
-                    f,
-                    "commits of the task were refused ({why}); its files were kept"
-                )
+                write!(f, "commits of the task were refused ({why}); its files were kept")
             }
             Self::AlternatesIgnored => {
                 f.write_str("the task borrowed objects of another repository; that was ignored")
             }
-            Self::EndedElsewhere {
-                branch: Some(branch),
-            } => {
-                write!(
-                    f,
-                    "the task ended on branch {branch}; what it left there is the result"
-                )
+            Self::EndedElsewhere { branch: Some(branch) } => {
+                write!(f, "the task ended on branch {branch}; what it left there is the result")
             }
             Self::EndedElsewhere { branch: None } => {
                 f.write_str("the task ended on no branch; what it left there is the result")
             }
             Self::HistoryRewritten => f.write_str("the result does not descend from the base"),
             Self::KeptAside { name, commits } => {
-                write!(
-                    f,
-                    "{commits} commit(s) on {name} are not in the result; they are kept here"
-                )
+                write!(f, "{commits} commit(s) on {name} are not in the result; they are kept here")
             }
+            Self::TakenAsIs => f.write_str(
+                "files could not be converted as .gitattributes asks and were taken as they are",
+            ),
             Self::Unblocked { path } => {
-                write!(
-                    f,
-                    "{path} was a pipe or device in the way of git and was deleted"
-                )
+                write!(f, "{path} was a pipe or device in the way of git and was deleted")
             }
         }
     }

@@ -110,10 +110,7 @@ pub(super) fn link_or_copy(from: &Path, to: &Path) -> Result<(), ProjectError> {
 
 /// Whether the file is there already, or there no more.
 fn is_settled(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::AlreadyExists | io::ErrorKind::NotFound
-    )
+    matches!(error.kind(), io::ErrorKind::AlreadyExists | io::ErrorKind::NotFound)
 }
 
 fn take_store(store: &Path, to: &Path) -> Result<(), ProjectError> {
@@ -132,18 +129,12 @@ fn take_store(store: &Path, to: &Path) -> Result<(), ProjectError> {
 
 /// The object files of a store, relative to it; each pack comes before its index.
 fn object_files(store: &Path) -> impl Iterator<Item = PathBuf> {
-    let mut packs: Vec<PathBuf> = pack_names(store)
-        .into_iter()
-        .map(|name| Path::new("pack").join(name))
-        .collect();
+    let mut packs: Vec<PathBuf> =
+        pack_names(store).into_iter().map(|name| Path::new("pack").join(name)).collect();
     packs.sort_by_key(|path| path.extension().is_some_and(|end| end == "idx"));
-    let fans = names(store)
-        .into_iter()
-        .filter(|name| name.len() == 2 && is_hex(name));
-    let fans: Vec<PathBuf> = fans
-        .map(|fan| store.join(fan))
-        .filter(|fan| is_real_dir(fan))
-        .collect();
+    let fans = names(store).into_iter().filter(|name| name.len() == 2 && is_hex(name));
+    let fans: Vec<PathBuf> =
+        fans.map(|fan| store.join(fan)).filter(|fan| is_real_dir(fan)).collect();
     let loose = fans.into_iter().flat_map(|fan| {
         let name = PathBuf::from(fan.file_name().unwrap_or_default());
         let entries = fs::read_dir(&fan).into_iter().flatten().flatten();
@@ -169,9 +160,7 @@ fn pack_names(store: &Path) -> BTreeSet<String> {
         .filter(is_real_file)
         .filter_map(|entry| entry.file_name().into_string().ok())
         .filter(|name| {
-            let stem = name
-                .strip_suffix(".pack")
-                .or_else(|| name.strip_suffix(".idx"));
+            let stem = name.strip_suffix(".pack").or_else(|| name.strip_suffix(".idx"));
             let hash = stem.and_then(|stem| stem.strip_prefix("pack-"));
             hash.is_some_and(|hash| matches!(hash.len(), 40 | 64) && is_hex(hash))
         })
@@ -180,14 +169,11 @@ fn pack_names(store: &Path) -> BTreeSet<String> {
 
 fn names(folder: &Path) -> Vec<String> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    entries
-        .filter_map(|entry| entry.file_name().into_string().ok())
-        .collect()
+    entries.filter_map(|entry| entry.file_name().into_string().ok()).collect()
 }
 
 fn is_hex(text: &str) -> bool {
-    text.bytes()
-        .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+    text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
 }
 
 fn is_real_dir(path: &Path) -> bool {
@@ -228,10 +214,8 @@ mod tests {
     fn only_regular_files_with_the_names_of_objects_are_taken() {
         let dir = tempfile::tempdir().unwrap();
         let (from, to) = (dir.path().join("from"), dir.path().join("to"));
-        let good = [
-            "ab/".to_owned() + &"c".repeat(38),
-            format!("pack/pack-{}.pack", "d".repeat(40)),
-        ];
+        let good =
+            ["ab/".to_owned() + &"c".repeat(38), format!("pack/pack-{}.pack", "d".repeat(40))];
         let bad = [
             "info/alternates".to_owned(),
             "info/commit-graph".to_owned(),
@@ -245,11 +229,7 @@ mod tests {
             fs::create_dir_all(from.join(name).parent().unwrap()).unwrap();
             fs::write(from.join(name), name).unwrap();
         }
-        platform::symlink(
-            Path::new("/etc/passwd"),
-            &from.join("ab").join("d".repeat(38)),
-        )
-        .unwrap();
+        platform::symlink(Path::new("/etc/passwd"), &from.join("ab").join("d".repeat(38))).unwrap();
         let taken = take_new(&from, &dir.path().join("none"), &to, 10, 1 << 20).unwrap();
         assert!(taken.alternates);
         assert_eq!(taken.files, 2);
@@ -258,10 +238,6 @@ mod tests {
         let mut wanted: Vec<_> = good.iter().map(PathBuf::from).collect();
         wanted.sort();
         assert_eq!(got, wanted);
-        assert!(
-            take_new(&from, &dir.path().join("none"), &to, 1, 1 << 20)
-                .unwrap()
-                .cut
-        );
+        assert!(take_new(&from, &dir.path().join("none"), &to, 1, 1 << 20).unwrap().cut);
     }
 }

@@ -99,14 +99,7 @@ mod tests {
     fn only_whole_lower_case_names_are_read() {
         let good = "4b825dc642cb6eb9a060e54bf8d69288fbee4904";
         assert_eq!(Oid::parse(good.as_bytes()).unwrap().as_str(), good);
-        for bad in [
-            "",
-            "-",
-            "HEAD",
-            &good[1..],
-            &good.to_uppercase(),
-            &"0".repeat(40),
-        ] {
+        for bad in ["", "-", "HEAD", &good[1..], &good.to_uppercase(), &"0".repeat(40)] {
             assert_eq!(Oid::parse(bad.as_bytes()), None, "{bad}");
         }
     }

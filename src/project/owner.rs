@@ -52,11 +52,7 @@ const CORE_KEYS: &[(&str, &str, &[&str])] = &[
     ("core.filemode", "fileMode", &["true", "false"]),
     ("core.ignorecase", "ignoreCase", &["true", "false"]),
     ("core.symlinks", "symlinks", &["true", "false"]),
-    (
-        "core.precomposeunicode",
-        "precomposeUnicode",
-        &["true", "false"],
-    ),
+    ("core.precomposeunicode", "precomposeUnicode", &["true", "false"]),
     ("core.trustctime", "trustctime", &["true", "false"]),
     ("core.checkstat", "checkStat", &["default", "minimal"]),
 ];
@@ -81,6 +77,20 @@ impl Settings {
             }
         }
         out
+    }
+
+    /// The settings of a workspace: its keys are checked again, whoever wrote them down.
+    pub(super) fn recorded(format: ObjectFormat, core: &[(String, String)]) -> Self {
+        let mut out = Self { format, ..Self::default() };
+        for (key, value) in core {
+            out.take_core(&format!("core.{}", key.to_ascii_lowercase()), value);
+        }
+        out
+    }
+
+    /// What [`Settings::recorded`] reads back.
+    pub(super) fn record(&self) -> Vec<(String, String)> {
+        self.core.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
     }
 
     fn take_core(&mut self, key: &str, value: &str) {
@@ -119,10 +129,7 @@ impl OwnerRepository {
         };
         let common_dir = common_dir(&found.git_dir)?;
         let config = common_dir.join("config");
-        let bad = |why| ProjectError::BadRepository {
-            path: path.to_owned(),
-            why,
-        };
+        let bad = |why| ProjectError::BadRepository { path: path.to_owned(), why };
         let settings = match fs::metadata(&config) {
             Ok(meta) if !meta.is_file() || meta.len() > SMALL_MAX => {
                 return Err(bad("its config is no regular file of a sane size"));
@@ -176,11 +183,7 @@ fn find(path: &Path) -> Result<Option<Found>, ProjectError> {
             why: "the project's path inside the repository is not UTF-8",
         })?;
         let prefix = prefix.replace(std::path::MAIN_SEPARATOR, "/");
-        return Ok(Some(Found {
-            git_dir,
-            work_tree: Some(root.to_owned()),
-            prefix,
-        }));
+        return Ok(Some(Found { git_dir, work_tree: Some(root.to_owned()), prefix }));
     }
     if is_git_dir(path) {
         return Ok(Some(Found {
@@ -194,18 +197,12 @@ fn find(path: &Path) -> Result<Option<Found>, ProjectError> {
 
 /// Where a `.git` file points.
 fn pointed_at(file: &Path, root: &Path) -> Result<PathBuf, ProjectError> {
-    let bad = |why| ProjectError::BadRepository {
-        path: root.to_owned(),
-        why,
-    };
+    let bad = |why| ProjectError::BadRepository { path: root.to_owned(), why };
     let bytes = small_file(file).doing("reading", file)?;
     let target = bytes
         .strip_prefix(b"gitdir: ")
         .ok_or_else(|| bad("its .git file does not say `gitdir: `"))?;
-    let end = target
-        .iter()
-        .rposition(|b| !matches!(b, b'\n' | b'\r'))
-        .map_or(0, |last| last + 1);
+    let end = target.iter().rposition(|b| !matches!(b, b'\n' | b'\r')).map_or(0, |last| last + 1);
     let target = platform::path_from_bytes(target[..end].to_vec())
         .ok_or_else(|| bad("its .git file names no path"))?;
     let git_dir = root.join(target);
@@ -226,10 +223,7 @@ fn common_dir(git_dir: &Path) -> Result<PathBuf, ProjectError> {
         bytes.pop();
     }
     let why = "its commondir names no folder";
-    let bad = || ProjectError::BadRepository {
-        path: git_dir.to_owned(),
-        why,
-    };
+    let bad = || ProjectError::BadRepository { path: git_dir.to_owned(), why };
     let common = git_dir.join(platform::path_from_bytes(bytes).ok_or_else(bad)?);
     common.canonicalize().map_err(|_| bad())
 }
@@ -245,9 +239,7 @@ pub(super) fn small_file(path: &Path) -> std::io::Result<Vec<u8>> {
         return Err(std::io::Error::other("not a regular file of a sane size"));
     }
     let mut out = Vec::new();
-    fs::File::open(path)?
-        .take(SMALL_MAX)
-        .read_to_end(&mut out)?;
+    fs::File::open(path)?.take(SMALL_MAX).read_to_end(&mut out)?;
     Ok(out)
 }
 

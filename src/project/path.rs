@@ -10,7 +10,7 @@ use super::platform;
 ///
 /// Shown quoted as git does when it holds control characters, quotes or invalid UTF-8, so that a
 /// name can neither break a line nor hide another.
-#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct RepoPath(Vec<u8>);
 
 impl RepoPath {
@@ -32,13 +32,17 @@ impl RepoPath {
     }
 }
 
+impl fmt::Debug for RepoPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RepoPath({self})")
+    }
+}
+
 impl fmt::Display for RepoPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let plain = std::str::from_utf8(&self.0).ok().filter(|text| {
-            !text
-                .chars()
-                .any(|c| c.is_control() || c == '"' || is_steering(c))
-        });
+        let plain = std::str::from_utf8(&self.0)
+            .ok()
+            .filter(|text| !text.chars().any(|c| c.is_control() || c == '"' || is_steering(c)));
         if let Some(text) = plain {
             return f.write_str(text);
         }

@@ -18,10 +18,7 @@ mod system {
     }
 
     pub(crate) fn kill_group(leader: u32) {
-        if let Some(group) = i32::try_from(leader)
-            .ok()
-            .and_then(rustix::process::Pid::from_raw)
-        {
+        if let Some(group) = i32::try_from(leader).ok().and_then(rustix::process::Pid::from_raw) {
             // The group may be gone already, which is what was wanted.
             let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
         }
@@ -42,15 +39,16 @@ mod system {
     }
 
     pub(crate) fn is_executable(path: &Path) -> bool {
-        path.metadata()
-            .is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
+        path.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
+    }
+
+    /// Asks without opening, which would wait at a pipe.
+    pub(crate) fn is_readable(path: &Path) -> bool {
+        rustix::fs::access(path, rustix::fs::Access::READ_OK).is_ok()
     }
 
     pub(crate) fn private_dir(path: &Path) -> io::Result<()> {
-        std::fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(path)
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
     }
 
     pub(crate) fn open_folder(path: &Path) -> io::Result<()> {
@@ -78,12 +76,15 @@ mod system {
     }
 
     pub(crate) fn path_bytes(path: &Path) -> Option<Vec<u8>> {
-        path.to_str()
-            .map(|text| text.replace('\\', "/").into_bytes())
+        path.to_str().map(|text| text.replace('\\', "/").into_bytes())
     }
 
     pub(crate) fn is_executable(path: &Path) -> bool {
         path.is_file()
+    }
+
+    pub(crate) fn is_readable(_path: &Path) -> bool {
+        true
     }
 
     pub(crate) fn private_dir(path: &Path) -> io::Result<()> {
@@ -96,6 +97,6 @@ mod system {
 }
 
 pub(super) use self::system::{
-    is_executable, kill_group, open_folder, own_group, path_bytes, path_from_bytes, private_dir,
-    symlink,
+    is_executable, is_readable, kill_group, open_folder, own_group, path_bytes, path_from_bytes,
+    private_dir, symlink,
 };

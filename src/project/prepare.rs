@@ -80,8 +80,7 @@ impl Workspaces {
         let opened = self.view(project).await?;
         let plan = match &opened {
             Some((repository, view)) => {
-                self.plan_git(project, order, branch, repository, view)
-                    .await?
+                self.plan_git(project, order, branch, repository, view).await?
             }
             None => self.plan_folder(project, order, branch).await?,
         };
@@ -128,6 +127,7 @@ impl Workspaces {
                 base,
                 branch,
                 format: repository.settings.format,
+                comparing: repository.settings.record(),
                 title: order.title.to_owned(),
                 notes,
             },
@@ -147,11 +147,7 @@ impl Workspaces {
         branch: BranchName,
     ) -> Result<Plan, ProjectError> {
         let in_place = project.isolation == Isolation::None;
-        let root = if in_place {
-            project.path.clone()
-        } else {
-            order.work_dir.join("tree")
-        };
+        let root = if in_place { project.path.clone() } else { order.work_dir.join("tree") };
         Ok(Plan {
             workspace: Workspace {
                 task_id: order.task_id.to_owned(),
@@ -163,12 +159,9 @@ impl Workspaces {
                 base: Base::Empty,
                 branch,
                 format: super::oid::ObjectFormat::Sha1,
+                comparing: Vec::new(),
                 title: order.title.to_owned(),
-                notes: vec![if in_place {
-                    Note::InPlace
-                } else {
-                    Note::CopyOfFolder
-                }],
+                notes: vec![if in_place { Note::InPlace } else { Note::CopyOfFolder }],
             },
             settings: Settings::default(),
             identity: author::identity(&self.git, None).await?,
@@ -206,10 +199,7 @@ impl Workspaces {
             notes.push(Note::InPlace);
         } else {
             // Counting is a courtesy: a tree that git cannot read in time must not stop the task.
-            let files = self
-                .changes(repository, view)
-                .await
-                .map_or(0, |changes| changes.total());
+            let files = self.changes(repository, view).await.map_or(0, |changes| changes.total());
             if files > 0 {
                 notes.push(Note::UncommittedLeftOut { files });
             }
@@ -252,9 +242,7 @@ impl Workspaces {
         let mut notes = self.content_notes(&workspace).await?;
         workspace.notes.append(&mut notes);
         if let Some(base) = workspace.base.commit() {
-            workspace
-                .set_refs(&self.git, &[("refs/gateway/base", base)])
-                .await?;
+            workspace.set_refs(&self.git, &[("refs/gateway/base", base)]).await?;
         }
         // A project below the repository's root that the base does not have yet.
         platform::private_dir(&workspace.dir).doing("making", &workspace.dir)?;
@@ -281,9 +269,7 @@ impl Workspaces {
             let file = platform::path_from_bytes(record.to_vec());
             let file = file.map(|file| workspace.tree.join(file));
             let real = file.filter(|file| file.symlink_metadata().is_ok_and(|m| m.is_file()));
-            let bytes = real
-                .and_then(|file| small_file(&file).ok())
-                .unwrap_or_default();
+            let bytes = real.and_then(|file| small_file(&file).ok()).unwrap_or_default();
             String::from_utf8_lossy(&bytes).contains("filter=lfs")
         });
         if lfs {
@@ -309,10 +295,7 @@ impl Workspaces {
         blocking(move || copy.run()).await?;
         let base = self.record(&workspace, None, order.now, false).await?;
         // The clone gets what the record wrote: the same objects, the same index.
-        let (from, to) = (
-            workspace.git_dir().join("objects"),
-            workspace.tree.join(".git"),
-        );
+        let (from, to) = (workspace.git_dir().join("objects"), workspace.tree.join(".git"));
         let index = workspace.base_index();
         let (branch, tip) = (workspace.branch.reference(), base.clone());
         blocking(move || {
@@ -337,18 +320,11 @@ impl Workspaces {
     ) -> Result<Workspace, ProjectError> {
         let mut workspace = plan.workspace.clone();
         let parent = workspace.base.commit().cloned();
-        let base = self
-            .record(&workspace, parent.as_ref(), order.now, true)
-            .await;
+        let base = self.record(&workspace, parent.as_ref(), order.now, true).await;
         let base = base.map_err(|error| match error {
-            ProjectError::ChangesTooLarge {
-                files_max,
-                bytes_max,
-            } => ProjectError::FolderTooLarge {
-                path: workspace.tree.clone(),
-                files_max,
-                bytes_max,
-            },
+            ProjectError::ChangesTooLarge { files_max, bytes_max } => {
+                ProjectError::FolderTooLarge { path: workspace.tree.clone(), files_max, bytes_max }
+            }
             other => other,
         })?;
         workspace.base = Base::Commit(base);
@@ -387,13 +363,10 @@ impl Workspaces {
             }
             _ => {
                 let message = format!("The folder before task {}\n", workspace.task_id);
-                self.commit(workspace, &state.tree, parent, &message, now)
-                    .await?
+                self.commit(workspace, &state.tree, parent, &message, now).await?
             }
         };
-        workspace
-            .set_refs(&self.git, &[("refs/gateway/base", &commit)])
-            .await?;
+        workspace.set_refs(&self.git, &[("refs/gateway/base", &commit)]).await?;
         Ok(commit)
     }
 }
@@ -406,13 +379,7 @@ impl Plan {
         platform::private_dir(work_dir).doing("making", work_dir)?;
         let own = workspace.git_dir();
         let nobody = Identity::default();
-        bare::write(
-            &own,
-            workspace.branch.as_str(),
-            true,
-            &self.settings,
-            &nobody,
-        )?;
+        bare::write(&own, workspace.branch.as_str(), true, &self.settings, &nobody)?;
         self.fill(&own, self.objects.as_deref())?;
         if workspace.isolation == Isolation::Clone {
             let dot_git = workspace.tree.join(".git");
@@ -429,10 +396,7 @@ impl Plan {
         fs::write(&exclude, &self.excludes).doing("writing", &exclude)?;
         if let Some(common) = &self.common_dir {
             copy_if_there(&common.join("shallow"), &git_dir.join("shallow"))?;
-            copy_if_there(
-                &common.join("info/attributes"),
-                &git_dir.join("info/attributes"),
-            )?;
+            copy_if_there(&common.join("info/attributes"), &git_dir.join("info/attributes"))?;
         }
         match store {
             Some(store) => objects::take_all(store, &git_dir.join("objects")),
@@ -478,11 +442,7 @@ fn task_branch(project: &Project, order: &Order<'_>) -> Result<BranchName, Proje
     if id.is_empty() || id.len() > 64 || id.starts_with('-') || !id.bytes().all(inner) {
         return Err(ProjectError::BadTaskId);
     }
-    Ok(BranchName::of_task(
-        &project.branch_prefix,
-        id,
-        order.title,
-    )?)
+    Ok(BranchName::of_task(&project.branch_prefix, id, order.title)?)
 }
 
 /// Refuses a branch that cannot be created later beside those there are.
@@ -492,20 +452,11 @@ pub(super) fn blocked(branch: &BranchName, refs: &[(Oid, String)]) -> Result<(),
         if *name == wanted {
             return Err(ProjectError::BranchExists(branch.clone()));
         }
-        let (short, long) = if name.len() < wanted.len() {
-            (name, &wanted)
-        } else {
-            (&wanted, name)
-        };
-        if long
-            .strip_prefix(short.as_str())
-            .is_some_and(|rest| rest.starts_with('/'))
-        {
+        let (short, long) =
+            if name.len() < wanted.len() { (name, &wanted) } else { (&wanted, name) };
+        if long.strip_prefix(short.as_str()).is_some_and(|rest| rest.starts_with('/')) {
             let existing = name.strip_prefix("refs/heads/").unwrap_or(name).to_owned();
-            return Err(ProjectError::BranchBlocked {
-                wanted: branch.clone(),
-                existing,
-            });
+            return Err(ProjectError::BranchBlocked { wanted: branch.clone(), existing });
         }
     }
     Ok(())
@@ -559,17 +510,9 @@ impl Copy {
                 files += 1;
                 bytes += entry.metadata().doing("reading", &path)?.len();
                 if files > self.limits.files_max || bytes > self.limits.bytes_max {
-                    let Limits {
-                        files_max,
-                        bytes_max,
-                        ..
-                    } = self.limits;
+                    let Limits { files_max, bytes_max, .. } = self.limits;
                     let path = self.from.clone();
-                    return Err(ProjectError::FolderTooLarge {
-                        path,
-                        files_max,
-                        bytes_max,
-                    });
+                    return Err(ProjectError::FolderTooLarge { path, files_max, bytes_max });
                 }
                 if kind.is_symlink() {
                     let target = fs::read_link(&path).doing("reading", &path)?;

@@ -51,6 +51,7 @@ impl Workspaces {
         project: &Project,
     ) -> Result<Published, ProjectError> {
         let settled = self.settled(workspace)?;
+        workspace.renew_config()?;
         if !workspace.publishable {
             return Ok(Published::Kept);
         }
@@ -66,20 +67,13 @@ impl Workspaces {
         let branch = workspace.branch.clone();
         let name = branch.reference();
         let refs = view.refs(&self.git).await?;
-        let published = Published::Branch {
-            branch: branch.clone(),
-            head: head.clone(),
-        };
-        if refs
-            .iter()
-            .any(|(oid, existing)| *existing == name && *oid == head)
-        {
+        let published = Published::Branch { branch: branch.clone(), head: head.clone() };
+        if refs.iter().any(|(oid, existing)| *existing == name && *oid == head) {
             return Ok(published);
         }
         blocked(&branch, &refs)?;
         let tips: Vec<Oid> = refs.into_iter().map(|(oid, _)| oid).collect();
-        self.hand_over(workspace, &repository, &view, &head, tips)
-            .await?;
+        self.hand_over(workspace, &repository, &view, &head, tips).await?;
         if let Err(error) = view.create(&self.git, &name, &head).await {
             // Somebody may have been faster; then that is the better message.
             blocked(&branch, &view.refs(&self.git).await?)?;
@@ -120,7 +114,10 @@ impl Workspaces {
                 ])
                 .arg(file.as_os_str())
                 .timeout(self.limits.git_timeout);
-            self.git.run(check).await?;
+            self.git.run(check).await.map_err(|error| match error {
+                GitError::Failed { message, .. } => ProjectError::Unsound(message),
+                other => other.into(),
+            })?;
             let store = repository.objects().join("pack");
             blocking(move || install(&file, &store)).await?;
         }
@@ -151,10 +148,9 @@ impl Workspaces {
             .arg("--batch-check=%(objectname) %(objecttype)")
             .stdin(Stdin::Bytes(list.concat().into()));
         let answer = self.git.run(call).await.map_err(|error| match error {
-            GitError::OutputTooLarge { .. } => GitError::Unexpected {
-                command: "cat-file",
-                what: "too many refs",
-            },
+            GitError::OutputTooLarge { .. } => {
+                GitError::Unexpected { command: "cat-file", what: "too many refs" }
+            }
             other => other,
         })?;
         let text = answer.text();
@@ -173,9 +169,7 @@ fn install(pack: &Path, store: &Path) -> Result<(), ProjectError> {
     }
     for file in [pack.to_owned(), pack.with_extension("idx")] {
         let target: PathBuf = store.join(file.file_name().unwrap_or_default());
-        fs::File::open(&file)
-            .and_then(|file| file.sync_all())
-            .doing("syncing", &file)?;
+        fs::File::open(&file).and_then(|file| file.sync_all()).doing("syncing", &file)?;
         if target.exists() || fs::hard_link(&file, &target).is_ok() {
             continue;
         }
@@ -187,14 +181,8 @@ fn install(pack: &Path, store: &Path) -> Result<(), ProjectError> {
         std::io::copy(&mut from, fresh.as_file_mut()).doing("writing into", store)?;
         fresh.as_file().sync_all().doing("writing into", store)?;
         let mode = from.metadata().doing("reading", &file)?.permissions();
-        fresh
-            .as_file()
-            .set_permissions(mode)
-            .doing("writing into", store)?;
-        fresh
-            .persist(&target)
-            .map_err(|error| error.error)
-            .doing("writing", &target)?;
+        fresh.as_file().set_permissions(mode).doing("writing into", store)?;
+        fresh.persist(&target).map_err(|error| error.error).doing("writing", &target)?;
     }
     Ok(())
 }

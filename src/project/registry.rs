@@ -159,9 +159,7 @@ impl Registry {
         projects: impl IntoIterator<Item = Project>,
         state_dir: &Path,
     ) -> (Self, Vec<RegistryError>) {
-        let state = state_dir
-            .canonicalize()
-            .unwrap_or_else(|_| state_dir.to_owned());
+        let state = state_dir.canonicalize().unwrap_or_else(|_| state_dir.to_owned());
         let mut registry = Self::default();
         let mut faults = Vec::new();
         for project in projects {
@@ -209,14 +207,9 @@ impl Registry {
     pub fn find(&self, name: Option<&str>) -> Result<&Project, RegistryError> {
         let Some(name) = name else {
             let known = self.projects.len();
-            return self
-                .default_project()
-                .ok_or(RegistryError::NoDefault { known });
+            return self.default_project().ok_or(RegistryError::NoDefault { known });
         };
-        let exact = name
-            .parse::<ProjectName>()
-            .ok()
-            .and_then(|name| self.projects.get(&name));
+        let exact = name.parse::<ProjectName>().ok().and_then(|name| self.projects.get(&name));
         exact.ok_or_else(|| RegistryError::Unknown {
             asked: name.chars().filter(|c| !c.is_control()).take(64).collect(),
             nearest: self.nearest(name),
@@ -268,21 +261,12 @@ mod tests {
         let list = ["my-api", "website"].map(|name| project(name, dir.path()));
         let (registry, faults) = Registry::new(list, Path::new("/nonexistent"));
         assert!(faults.is_empty());
-        assert_eq!(
-            registry.find(Some("website")).unwrap().name.as_str(),
-            "website"
-        );
+        assert_eq!(registry.find(Some("website")).unwrap().name.as_str(), "website");
         let text = registry.find(Some("My-Ap")).unwrap_err().to_string();
         assert_eq!(text, "no project is called \"My-Ap\"; did you mean my-api?");
-        let text = registry
-            .find(Some("../../etc\u{1b}[31m"))
-            .unwrap_err()
-            .to_string();
+        let text = registry.find(Some("../../etc\u{1b}[31m")).unwrap_err().to_string();
         assert_eq!(text, "no project is called \"../../etc[31m\"");
-        assert!(matches!(
-            registry.find(None),
-            Err(RegistryError::NoDefault { known: 2 })
-        ));
+        assert!(matches!(registry.find(None), Err(RegistryError::NoDefault { known: 2 })));
     }
 
     #[test]

@@ -55,9 +55,7 @@ impl Workspaces {
         let settled = self.settled(workspace)?;
         let kept = |note: &Note| !note.is_loss() || matches!(note, Note::KeptAside { .. });
         if !settled.notes.iter().all(kept) {
-            return Err(ProjectError::WouldLoseWork(
-                "files or commits are not in the result",
-            ));
+            return Err(ProjectError::WouldLoseWork("files or commits are not in the result"));
         }
         if workspace.isolation == Isolation::None {
             return Ok(());
@@ -76,22 +74,16 @@ impl Workspaces {
             return Ok(());
         }
         if settled.notes.iter().any(Note::is_loss) {
-            return Err(ProjectError::WouldLoseWork(
-                "files or commits are not in the result",
-            ));
+            return Err(ProjectError::WouldLoseWork("files or commits are not in the result"));
         }
         let Some(head) = settled.head.filter(|_| settled.changed) else {
             return Ok(());
         };
         if !workspace.publishable {
-            return Err(ProjectError::WouldLoseWork(
-                "the project has no git to hold it",
-            ));
+            return Err(ProjectError::WouldLoseWork("the project has no git to hold it"));
         }
         let Some(project) = project else {
-            return Err(ProjectError::WouldLoseWork(
-                "its project is not registered any more",
-            ));
+            return Err(ProjectError::WouldLoseWork("its project is not registered any more"));
         };
         let contained = match self.view(project).await? {
             Some((_, view)) => view.contains(&self.git, &head).await?,
@@ -100,9 +92,7 @@ impl Workspaces {
         if contained {
             return Ok(());
         }
-        Err(ProjectError::WouldLoseWork(
-            "no branch of the project contains it",
-        ))
+        Err(ProjectError::WouldLoseWork("no branch of the project contains it"))
     }
 }
 

@@ -82,6 +82,7 @@ impl Workspaces {
         workspace: &Workspace,
         now: Timestamp,
     ) -> Result<Settled, ProjectError> {
+        workspace.renew_config()?;
         let mut notes = Vec::new();
         let tips = match workspace.isolation {
             Isolation::Clone => self.tips(workspace, &mut notes).await?,
@@ -106,19 +107,20 @@ impl Workspaces {
         notes.append(&mut state.notes);
         let leftovers_committed = state.tree != parent_tree;
         let head = if leftovers_committed {
-            let message = leftovers_message(workspace);
-            Some(
-                self.commit(workspace, &state.tree, parent.as_ref(), &message, now)
-                    .await?,
-            )
+            let tree = &state.tree;
+            let again = self.same_as_before(workspace, tree, parent.as_ref()).await?;
+            let commit = if let Some(commit) = again {
+                commit
+            } else {
+                let message = leftovers_message(workspace);
+                self.commit(workspace, tree, parent.as_ref(), &message, now).await?
+            };
+            Some(commit)
         } else {
             parent
         };
-        self.keep(workspace, head.as_ref(), &tips, &mut notes)
-            .await?;
-        let settled = self
-            .describe(workspace, head, leftovers_committed, notes)
-            .await?;
+        self.keep(workspace, head.as_ref(), &tips, &mut notes).await?;
+        let settled = self.describe(workspace, head, leftovers_committed, notes).await?;
         save(workspace, &settled)?;
         Ok(settled)
     }
@@ -132,6 +134,25 @@ impl Workspaces {
         let file = workspace.work_dir.join("settled.json");
         let bytes = std::fs::read(file).map_err(|_| ProjectError::NotSettled)?;
         serde_json::from_slice(&bytes).map_err(|_| ProjectError::NotSettled)
+    }
+
+    /// The gateway's commit of an earlier call, when it would make the same one again; so a branch
+    /// that was published already stays the result.
+    async fn same_as_before(
+        &self,
+        workspace: &Workspace,
+        tree: &Oid,
+        parent: Option<&Oid>,
+    ) -> Result<Option<Oid>, ProjectError> {
+        let Ok(Settled { head: Some(head), leftovers_committed: true, .. }) =
+            self.settled(workspace)
+        else {
+            return Ok(None);
+        };
+        let call = workspace.call("log").args(["-n1", "--format=%T %P"]).revision(head.as_str());
+        let before = self.git.run(call.no_paths()).await?.text();
+        let now = format!("{tree} {}", parent.map_or("", Oid::as_str));
+        Ok((before.trim() == now.trim()).then_some(head))
     }
 
     /// Reads the agent's refs and imports what they lead to.
@@ -167,16 +188,12 @@ impl Workspaces {
             tips.branch = Some(tip.clone());
         }
         if refs.head_branch.as_deref() != Some(own) {
-            notes.push(Note::EndedElsewhere {
-                branch: refs.head_branch.clone(),
-            });
+            notes.push(Note::EndedElsewhere { branch: refs.head_branch.clone() });
         }
         let others = refs.tips.iter().filter(|(name, _)| *name != own);
         for (index, (name, tip)) in others.enumerate() {
             if index >= ASIDE_MAX {
-                notes.push(Note::More {
-                    count: refs.tips.len() - ASIDE_MAX,
-                });
+                notes.push(Note::More { count: refs.tips.len() - ASIDE_MAX });
                 break;
             }
             if self.import(workspace, &quarantine, tip, notes).await? {
@@ -193,10 +210,7 @@ impl Workspaces {
         tip: &Oid,
         notes: &mut Vec<Note>,
     ) -> Result<bool, ProjectError> {
-        match quarantine
-            .import(&self.git, workspace, tip, self.limits)
-            .await?
-        {
+        match quarantine.import(&self.git, workspace, tip, self.limits).await? {
             Import::Done => Ok(true),
             Import::Refused(why) => {
                 let note = Note::CommitsRefused { why };
@@ -235,10 +249,7 @@ impl Workspaces {
         };
         if let Some(parent) = parent.filter(|parent| Some(*parent) != workspace.base.commit()) {
             // Entries that stay the same keep what the disk said of them.
-            let call = workspace
-                .call("read-tree")
-                .index(&scope.index)
-                .args(["-m", "-i"]);
+            let call = workspace.call("read-tree").index(&scope.index).args(["-m", "-i"]);
             self.git.run(call.revision(parent.as_str())).await?;
         }
         scope.state(&self.git).await
@@ -272,35 +283,23 @@ impl Workspaces {
     ) -> Result<(), ProjectError> {
         let Some(head) = head else { return Ok(()) };
         let mut refs = vec![(workspace.branch.reference(), head.clone())];
-        let own = tips
-            .branch
-            .as_ref()
-            .map(|tip| (workspace.branch.to_string(), tip.clone()));
+        let own = tips.branch.as_ref().map(|tip| (workspace.branch.to_string(), tip.clone()));
         for (index, (name, tip)) in own.iter().chain(&tips.others).enumerate() {
             let range = oid::range(tip, workspace.base.commit().into_iter().chain([head]));
             let commits = self.count(workspace, range).await?;
             if commits > 0 {
                 refs.push((format!("refs/gateway/aside/{index}"), tip.clone()));
-                notes.push(Note::KeptAside {
-                    name: name.clone(),
-                    commits,
-                });
+                notes.push(Note::KeptAside { name: name.clone(), commits });
             }
         }
-        let refs: Vec<_> = refs
-            .iter()
-            .map(|(name, oid)| (name.as_str(), oid))
-            .collect();
+        let refs: Vec<_> = refs.iter().map(|(name, oid)| (name.as_str(), oid)).collect();
         workspace.set_refs(&self.git, &refs).await
     }
 
     async fn count(&self, workspace: &Workspace, range: String) -> Result<u64, ProjectError> {
         let call = workspace.call("rev-list").args(["--count", "--stdin"]);
         let answer = self.git.run(call.stdin(Stdin::Bytes(range.into()))).await?;
-        let unexpected = GitError::Unexpected {
-            command: "rev-list",
-            what: "no number",
-        };
+        let unexpected = GitError::Unexpected { command: "rev-list", what: "no number" };
         answer.text().parse().map_err(|_| unexpected.into())
     }
 
@@ -378,25 +377,14 @@ impl Workspaces {
         if let Some(parent) = parent {
             call = call.args(["-p", parent.as_str()]);
         }
-        let answer = self
-            .git
-            .run(call.stdin(Stdin::Bytes(message.into())))
-            .await?;
-        let unexpected = GitError::Unexpected {
-            command: "commit-tree",
-            what: "no commit",
-        };
+        let answer = self.git.run(call.stdin(Stdin::Bytes(message.into()))).await?;
+        let unexpected = GitError::Unexpected { command: "commit-tree", what: "no commit" };
         Oid::parse(answer.text().as_bytes()).ok_or_else(|| unexpected.into())
     }
 }
 
 fn leftovers_message(workspace: &Workspace) -> String {
-    let title: String = workspace
-        .title
-        .chars()
-        .filter(|c| !c.is_control())
-        .take(200)
-        .collect();
+    let title: String = workspace.title.chars().filter(|c| !c.is_control()).take(200).collect();
     let id = &workspace.task_id;
     format!("Keep what task {id} left uncommitted\n\n{title}\n\nTask: {id}\n")
 }
@@ -406,18 +394,13 @@ fn commit_of(record: &[u8]) -> Option<Commit> {
     let mut parts = text.trim_start_matches('\n').splitn(3, '\u{1f}');
     let oid = Oid::parse(parts.next()?.as_bytes())?;
     let clean = |text: &str| text.chars().filter(|c| !c.is_control()).take(200).collect();
-    Some(Commit {
-        oid,
-        author: clean(parts.next()?),
-        subject: clean(parts.next()?),
-    })
+    Some(Commit { oid, author: clean(parts.next()?), subject: clean(parts.next()?) })
 }
 
 fn save(workspace: &Workspace, settled: &Settled) -> Result<(), ProjectError> {
     let path = workspace.work_dir.join("settled.json");
     let fresh = workspace.work_dir.join("settled.json.new");
     let text = serde_json::to_vec(settled).map_err(std::io::Error::other);
-    text.and_then(|text| std::fs::write(&fresh, text))
-        .doing("writing", &fresh)?;
+    text.and_then(|text| std::fs::write(&fresh, text)).doing("writing", &fresh)?;
     std::fs::rename(&fresh, &path).doing("writing", &path)
 }

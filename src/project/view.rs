@@ -62,14 +62,8 @@ impl View {
         fs::write(at("config"), config).doing("writing", &at("config"))?;
         platform::private_dir(&at("info")).doing("making", &at("info"))?;
         copy_if_there(&repository.common_dir.join("shallow"), &at("shallow"))?;
-        copy_if_there(
-            &repository.common_dir.join("info/exclude"),
-            &at("info/exclude"),
-        )?;
-        copy_if_there(
-            &repository.common_dir.join("info/attributes"),
-            &at("info/attributes"),
-        )?;
+        copy_if_there(&repository.common_dir.join("info/exclude"), &at("info/exclude"))?;
+        copy_if_there(&repository.common_dir.join("info/attributes"), &at("info/attributes"))?;
         Ok(Self { dir })
     }
 
@@ -89,13 +83,8 @@ impl View {
     ///
     /// When git cannot tell.
     pub(super) async fn head(&self, git: &Git) -> Result<HeadState, ProjectError> {
-        let symbolic = git
-            .run(
-                self.call("symbolic-ref")
-                    .args(["-q", "HEAD"])
-                    .accept(&[0, 1]),
-            )
-            .await?;
+        let symbolic =
+            git.run(self.call("symbolic-ref").args(["-q", "HEAD"]).accept(&[0, 1])).await?;
         let name = symbolic.text();
         let branch = (symbolic.code == 0)
             .then(|| name.strip_prefix("refs/heads/").unwrap_or(&name).to_owned());
@@ -164,10 +153,8 @@ impl View {
     /// When it exists, is blocked by another, or git cannot write it.
     pub(super) async fn create(&self, git: &Git, name: &str, to: &Oid) -> Result<(), ProjectError> {
         let command = format!("create {name}\0{to}\0");
-        let call = self
-            .call("update-ref")
-            .args(["--stdin", "-z"])
-            .stdin(Stdin::Bytes(command.into()));
+        let call =
+            self.call("update-ref").args(["--stdin", "-z"]).stdin(Stdin::Bytes(command.into()));
         git.run(call.durable()).await?;
         Ok(())
     }

@@ -119,6 +119,11 @@ impl Call {
         self
     }
 
+    /// Names a git directory of the gateway's own, which no file in it can turn into another.
+    pub(in crate::project) fn own_dir(self, dir: &Path) -> Self {
+        self.git_dir(dir).env("GIT_COMMON_DIR", dir)
+    }
+
     /// Names the working tree and starts the process in it.
     pub(in crate::project) fn work_tree(mut self, dir: &Path) -> Self {
         self.env.push(("GIT_WORK_TREE", dir.into()));
@@ -140,8 +145,7 @@ impl Call {
 
     /// Names a further folder that objects are read from.
     pub(in crate::project) fn alternate(mut self, dir: &Path) -> Self {
-        self.env
-            .push(("GIT_ALTERNATE_OBJECT_DIRECTORIES", quoted(dir)));
+        self.env.push(("GIT_ALTERNATE_OBJECT_DIRECTORIES", quoted(dir)));
         self
     }
 

@@ -122,29 +122,19 @@ impl Git {
     pub async fn version(&self) -> Result<String, GitError> {
         let answer = self.run(Call::new("version")).await?;
         let text = String::from_utf8_lossy(&answer.stdout).into_owned();
-        let unexpected = GitError::Unexpected {
-            command: "version",
-            what: "no version",
-        };
+        let unexpected = GitError::Unexpected { command: "version", what: "no version" };
         let Some(found) = text.split_whitespace().nth(2) else {
             return Err(unexpected);
         };
-        let mut parts = found
-            .split('.')
-            .map(|part| part.parse::<u32>().unwrap_or(0));
+        let mut parts = found.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
         if (parts.next().unwrap_or(0), parts.next().unwrap_or(0)) < OLDEST {
-            return Err(GitError::TooOld {
-                found: found.to_owned(),
-                needed: "2.39",
-            });
+            return Err(GitError::TooOld { found: found.to_owned(), needed: "2.39" });
         }
         Ok(found.to_owned())
     }
 
     /// The `PATH` that git itself gets: only its own folder.
     fn search_path(&self) -> OsString {
-        self.executable
-            .parent()
-            .map_or_else(OsString::new, |folder| folder.as_os_str().to_owned())
+        self.executable.parent().map_or_else(OsString::new, |folder| folder.as_os_str().to_owned())
     }
 }

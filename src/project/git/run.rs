@@ -26,16 +26,12 @@ pub(in crate::project) struct Output {
 impl Output {
     /// Standard output as text without the newline at its end.
     pub(in crate::project) fn text(&self) -> String {
-        String::from_utf8_lossy(&self.stdout)
-            .trim_end_matches('\n')
-            .to_owned()
+        String::from_utf8_lossy(&self.stdout).trim_end_matches('\n').to_owned()
     }
 
     /// The records of an output with `-z`.
     pub(in crate::project) fn records(&self) -> impl Iterator<Item = &[u8]> {
-        self.stdout
-            .split(|byte| *byte == 0)
-            .filter(|record| !record.is_empty())
+        self.stdout.split(|byte| *byte == 0).filter(|record| !record.is_empty())
     }
 }
 
@@ -62,10 +58,7 @@ impl Git {
         let mut command = self.command(&call)?;
         let mut child = command.spawn().map_err(GitError::Spawn)?;
         let mut group = Group(child.id());
-        let pipe = |source| GitError::Pipe {
-            command: call.name,
-            source,
-        };
+        let pipe = |source| GitError::Pipe { command: call.name, source };
         let stdin = child.stdin.take();
         let stdout = child.stdout.take().expect("standard output is piped");
         let stderr = child.stderr.take().expect("standard error is piped");
@@ -88,42 +81,24 @@ impl Git {
             Ok((stdout, err, Some(status)))
         };
         let Ok(answer) = tokio::time::timeout(call.timeout, talk).await else {
-            return Err(GitError::TimedOut {
-                command: call.name,
-                after: call.timeout,
-            });
+            return Err(GitError::TimedOut { command: call.name, after: call.timeout });
         };
         let (stdout, stderr, status) = answer?;
         let Some(status) = status else {
             if call.cut {
-                return Ok(Output {
-                    stdout,
-                    more: true,
-                    code: 0,
-                    stderr,
-                });
+                return Ok(Output { stdout, more: true, code: 0, stderr });
             }
-            return Err(GitError::OutputTooLarge {
-                command: call.name,
-                max: call.keep,
-            });
+            return Err(GitError::OutputTooLarge { command: call.name, max: call.keep });
         };
         group.0 = None;
         match status.code() {
-            Some(code) if call.accept.contains(&code) => Ok(Output {
-                stdout,
-                more: false,
-                code,
-                stderr,
-            }),
+            Some(code) if call.accept.contains(&code) => {
+                Ok(Output { stdout, more: false, code, stderr })
+            }
             code => {
                 let message = spoken(&stderr);
                 tracing::debug!(command = call.name, ?code, %message, "git failed");
-                Err(GitError::Failed {
-                    command: call.name,
-                    code,
-                    message,
-                })
+                Err(GitError::Failed { command: call.name, code, message })
             }
         }
     }
@@ -138,11 +113,7 @@ impl Git {
         for name in &call.unset {
             command.env_remove(name);
         }
-        command.current_dir(
-            call.cwd
-                .as_deref()
-                .unwrap_or_else(|| std::path::Path::new("/")),
-        );
+        command.current_dir(call.cwd.as_deref().unwrap_or_else(|| std::path::Path::new("/")));
         for switch in SWITCHES {
             command.arg("-c").arg(switch);
         }
@@ -165,10 +136,7 @@ impl Git {
             Stdin::Bytes(_) => Stdio::piped(),
             Stdin::File(path) => Stdio::from(std::fs::File::open(path).map_err(GitError::Spawn)?),
         });
-        command
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
         platform::own_group(&mut command);
         Ok(command)
     }
@@ -228,9 +196,5 @@ fn spoken(stderr: &[u8]) -> String {
         .take(3)
         .map(|line| line.chars().filter(|c| !c.is_control()).take(300).collect())
         .collect();
-    if lines.is_empty() {
-        "it gave no reason".to_owned()
-    } else {
-        lines.join("; ")
-    }
+    if lines.is_empty() { "it gave no reason".to_owned() } else { lines.join("; ") }
 }

@@ -35,10 +35,7 @@ fn trap(lab: &Lab, dir: &Path) {
     let script = TRAP.replace("$TRAPS", &traps.to_string_lossy());
     lab.sh(dir, &script);
     // Proves that the trap is armed, so that silence means something.
-    lab.sh(
-        dir,
-        "git status >/dev/null 2>&1 || true; test -s \"$CANARY\"; rm -f \"$CANARY\"",
-    );
+    lab.sh(dir, "git status >/dev/null 2>&1 || true; test -s \"$CANARY\"; rm -f \"$CANARY\"");
 }
 
 #[tokio::test]
@@ -59,16 +56,9 @@ async fn nothing_that_the_owner_s_repository_holds_is_run() {
     lab.publish(&space).await;
     let options = DiffOptions::default();
     let head = settled.head.unwrap();
-    let diff = lab
-        .spaces
-        .diff_published(&lab.project, &space.base, &head, &options)
-        .await
-        .unwrap();
+    let diff = lab.spaces.diff_published(&lab.project, &space.base, &head, &options).await.unwrap();
     assert_eq!(diff.stat.files, 1);
-    lab.spaces
-        .remove(&space, Some(&lab.project), Removal::Safe)
-        .await
-        .unwrap();
+    lab.spaces.remove(&space, Some(&lab.project), Removal::Safe).await.unwrap();
     lab.assert_nothing_ran();
     lab.assert_untouched(&before);
 }
@@ -86,20 +76,9 @@ async fn nothing_that_the_agent_left_in_its_git_is_run_and_its_commits_still_cou
          printf '* filter=evil diff=evil merge=evil\n' > .gitattributes; echo l > left",
     );
     trap(&lab, &space.dir);
-    let running = lab
-        .spaces
-        .diff_running(&space, &DiffOptions::default())
-        .await
-        .unwrap();
+    let running = lab.spaces.diff_running(&space, &DiffOptions::default()).await.unwrap();
     let settled = lab.settle(&space).await;
-    assert_eq!(
-        (
-            settled.commits_total,
-            settled.stat.files,
-            running.stat.files
-        ),
-        (2, 4, 4)
-    );
+    assert_eq!((settled.commits_total, settled.stat.files, running.stat.files), (2, 4, 4));
     lab.publish(&space).await;
     lab.assert_nothing_ran();
     lab.assert_untouched(&before);
@@ -123,29 +102,15 @@ async fn a_git_directory_that_is_gone_a_link_or_a_file_costs_only_the_commits() 
         let lab = Lab::repository();
         let before = lab.photo();
         let space = lab.prepare().await;
-        lab.sh(
-            &space.dir,
-            &format!("echo n > new; echo t >> a.txt; {script}"),
-        );
+        lab.sh(&space.dir, &format!("echo n > new; echo t >> a.txt; {script}"));
         let settled = lab.settle(&space).await;
         let unusable = |note: &Note| matches!(note, Note::AgentGitUnusable { .. });
-        assert!(
-            settled.notes.iter().any(unusable),
-            "{script}: {:?}",
-            settled.notes
-        );
-        let names: Vec<_> = settled
-            .files
-            .iter()
-            .map(|file| file.path.to_string())
-            .collect();
+        assert!(settled.notes.iter().any(unusable), "{script}: {:?}", settled.notes);
+        let names: Vec<_> = settled.files.iter().map(|file| file.path.to_string()).collect();
         assert_eq!(names, ["a.txt", "new"], "{script}");
         lab.publish(&space).await;
         lab.assert_untouched(&before);
-        lab.spaces
-            .remove(&space, Some(&lab.project), Removal::Safe)
-            .await
-            .unwrap();
+        lab.spaces.remove(&space, Some(&lab.project), Removal::Safe).await.unwrap();
     }
 }
 
@@ -174,16 +139,8 @@ async fn objects_behind_alternates_or_links_are_not_taken() {
         );
         let settled = lab.settle(&space).await;
         let refused = |note: &Note| matches!(note, Note::CommitsRefused { .. });
-        assert!(
-            settled.notes.iter().any(refused),
-            "{script}: {:?}",
-            settled.notes
-        );
-        let names: Vec<_> = settled
-            .files
-            .iter()
-            .map(|file| file.path.to_string())
-            .collect();
+        assert!(settled.notes.iter().any(refused), "{script}: {:?}", settled.notes);
+        let names: Vec<_> = settled.files.iter().map(|file| file.path.to_string()).collect();
         assert_eq!(names, ["new"]);
         lab.publish(&space).await;
         lab.in_owner("git fsck --strict --no-dangling");
@@ -212,22 +169,11 @@ async fn forged_and_broken_objects_are_refused_and_the_files_kept() {
         let lab = Lab::repository();
         let before = lab.photo();
         let space = lab.prepare().await;
-        lab.sh(
-            &space.dir,
-            &format!("echo o > own; git add own; git commit -qm own; {script}"),
-        );
+        lab.sh(&space.dir, &format!("echo o > own; git add own; git commit -qm own; {script}"));
         let settled = lab.settle(&space).await;
         let refused = |note: &Note| matches!(note, Note::CommitsRefused { .. });
-        assert!(
-            settled.notes.iter().any(refused),
-            "{script}: {:?}",
-            settled.notes
-        );
-        let names: Vec<_> = settled
-            .files
-            .iter()
-            .map(|file| file.path.to_string())
-            .collect();
+        assert!(settled.notes.iter().any(refused), "{script}: {:?}", settled.notes);
+        let names: Vec<_> = settled.files.iter().map(|file| file.path.to_string()).collect();
         assert_eq!(names, ["own"], "{script}");
         lab.publish(&space).await;
         lab.in_owner("git fsck --strict --no-dangling");
@@ -253,37 +199,16 @@ async fn nested_repositories_special_files_and_strange_names_are_told_or_kept_as
     let settled = lab.settle(&space).await;
     let path = |text: &str| RepoPath::from_bytes(text.as_bytes());
     for note in [
-        Note::NestedRepository {
-            path: path("nested"),
-        },
-        Note::NestedRepository {
-            path: path("empty-nested"),
-        },
-        Note::SpecialFile {
-            path: path("a.txt"),
-        },
-        Note::TooLarge {
-            path: path("huge"),
-            bytes: 5 << 30,
-        },
-        Note::ForbiddenPath {
-            path: path("y/git~1"),
-        },
-        Note::ForbiddenPath {
-            path: path("x/.GIT/config"),
-        },
+        Note::NestedRepository { path: path("nested") },
+        Note::NestedRepository { path: path("empty-nested") },
+        Note::SpecialFile { path: path("a.txt") },
+        Note::TooLarge { path: path("huge"), bytes: 5 << 30 },
+        Note::ForbiddenPath { path: path("y/git~1") },
+        Note::ForbiddenPath { path: path("x/.GIT/config") },
     ] {
-        assert!(
-            settled.notes.contains(&note),
-            "{note:?} not in {:?}",
-            settled.notes
-        );
+        assert!(settled.notes.contains(&note), "{note:?} not in {:?}", settled.notes);
     }
-    let mut names: Vec<_> = settled
-        .files
-        .iter()
-        .map(|file| file.path.to_string())
-        .collect();
+    let mut names: Vec<_> = settled.files.iter().map(|file| file.path.to_string()).collect();
     names.sort();
     let mut wanted = [
         "--help",
@@ -302,20 +227,11 @@ async fn nested_repositories_special_files_and_strange_names_are_told_or_kept_as
     assert_eq!(names, wanted);
     lab.publish(&space).await;
     lab.in_owner("git fsck --strict --no-dangling");
-    assert_eq!(
-        lab.in_owner("git show gateway/t1-fix-it:link"),
-        "/etc/passwd"
-    );
+    assert_eq!(lab.in_owner("git show gateway/t1-fix-it:link"), "/etc/passwd");
     // What is nowhere else is not removed.
-    let refused = lab
-        .spaces
-        .remove(&space, Some(&lab.project), Removal::Safe)
-        .await;
+    let refused = lab.spaces.remove(&space, Some(&lab.project), Removal::Safe).await;
     assert!(matches!(refused, Err(ProjectError::WouldLoseWork(_))));
-    lab.spaces
-        .remove(&space, None, Removal::Discard)
-        .await
-        .unwrap();
+    lab.spaces.remove(&space, None, Removal::Discard).await.unwrap();
     assert!(lab.owner.join("src/main.rs").exists());
 }
 
@@ -324,24 +240,11 @@ async fn a_pipe_in_the_way_of_ignore_rules_is_timed_out_and_cleared_when_settlin
     let mut lab = Lab::repository();
     lab.spaces.limits.git_timeout = std::time::Duration::from_millis(700);
     let space = lab.prepare().await;
-    lab.sh(
-        &space.dir,
-        "mkfifo .gitignore src/.gitattributes; echo n > src/new",
-    );
-    let blocked = lab
-        .spaces
-        .diff_running(&space, &DiffOptions::default())
-        .await
-        .unwrap_err();
-    assert!(matches!(
-        blocked,
-        ProjectError::Git(GitError::TimedOut { .. })
-    ));
+    lab.sh(&space.dir, "mkfifo .gitignore src/.gitattributes; echo n > src/new");
+    let blocked = lab.spaces.diff_running(&space, &DiffOptions::default()).await.unwrap_err();
+    assert!(matches!(blocked, ProjectError::Git(GitError::TimedOut { .. })));
     let settled = lab.settle(&space).await;
-    let cleared = settled
-        .notes
-        .iter()
-        .filter(|note| matches!(note, Note::Unblocked { .. }));
+    let cleared = settled.notes.iter().filter(|note| matches!(note, Note::Unblocked { .. }));
     assert_eq!(cleared.count(), 2);
     assert_eq!(settled.files[0].path.to_string(), "src/new");
 }
@@ -352,22 +255,11 @@ async fn a_tree_replaced_by_a_link_is_refused_and_what_it_points_at_stays() {
     let before = lab.photo();
     let space = lab.prepare().await;
     lab.sh(&space.work_dir, "mv tree away; ln -s \"$OWNER\" tree");
-    let refused = lab
-        .spaces
-        .settle(&space, super::lab::now())
-        .await
-        .unwrap_err();
+    let refused = lab.spaces.settle(&space, super::lab::now()).await.unwrap_err();
     assert!(matches!(refused, ProjectError::TreeReplaced(_)));
-    let refused = lab
-        .spaces
-        .diff_running(&space, &DiffOptions::default())
-        .await
-        .unwrap_err();
+    let refused = lab.spaces.diff_running(&space, &DiffOptions::default()).await.unwrap_err();
     assert!(matches!(refused, ProjectError::TreeReplaced(_)));
-    lab.spaces
-        .remove(&space, None, Removal::Discard)
-        .await
-        .unwrap();
+    lab.spaces.remove(&space, None, Removal::Discard).await.unwrap();
     lab.assert_untouched(&before);
 }
 
@@ -375,15 +267,9 @@ async fn a_tree_replaced_by_a_link_is_refused_and_what_it_points_at_stays() {
 async fn folders_without_permissions_do_not_stop_removing() {
     let lab = Lab::repository();
     let space = lab.prepare().await;
-    lab.sh(
-        &space.dir,
-        "mkdir -p cache/mod; touch cache/mod/f; chmod 555 cache/mod; chmod 0 cache",
-    );
+    lab.sh(&space.dir, "mkdir -p cache/mod; touch cache/mod/f; chmod 555 cache/mod; chmod 0 cache");
     lab.settle(&space).await;
-    lab.spaces
-        .remove(&space, None, Removal::Discard)
-        .await
-        .unwrap();
+    lab.spaces.remove(&space, None, Removal::Discard).await.unwrap();
     assert!(!space.work_dir.exists());
 }
 
@@ -393,11 +279,7 @@ async fn too_many_leftovers_are_refused_and_nothing_is_lost() {
     let space = lab.prepare().await;
     lab.sh(&space.dir, "for i in 1 2 3 4 5; do echo $i > f$i; done");
     lab.spaces.limits.files_max = 4;
-    let refused = lab
-        .spaces
-        .settle(&space, super::lab::now())
-        .await
-        .unwrap_err();
+    let refused = lab.spaces.settle(&space, super::lab::now()).await.unwrap_err();
     assert!(matches!(refused, ProjectError::ChangesTooLarge { .. }));
     assert!(space.dir.join("f5").exists());
     lab.spaces.limits.files_max = 5;
@@ -423,10 +305,8 @@ async fn a_call_that_is_dropped_or_too_slow_leaves_no_process() {
     let slow = lab.spaces.git.run(hang()).await;
     assert!(matches!(slow, Err(GitError::TimedOut { .. })));
     let call = hang().timeout(std::time::Duration::from_secs(30));
-    let dropped = tokio::time::timeout(
-        std::time::Duration::from_millis(300),
-        lab.spaces.git.run(call),
-    );
+    let dropped =
+        tokio::time::timeout(std::time::Duration::from_millis(300), lab.spaces.git.run(call));
     assert!(dropped.await.is_err());
     // Killed processes vanish once reaped, which the runtime does on its own time.
     let alive = || {
@@ -438,4 +318,83 @@ async fn a_call_that_is_dropped_or_too_slow_leaves_no_process() {
     while alive() {
         tokio::task::yield_now().await;
     }
+}
+
+#[tokio::test]
+async fn leftovers_that_fail_git_s_checks_are_shown_but_not_published() {
+    let lab = Lab::repository();
+    let before = lab.photo();
+    let space = lab.prepare().await;
+    lab.sh(
+        &space.dir,
+        "printf '[submodule \"x\"]\n\tpath = x\n\turl = --upload-pack=evil\n' > .gitmodules",
+    );
+    lab.settle(&space).await;
+    assert!(lab.diff(&space).await.text.contains("upload-pack"));
+    let refused = lab.spaces.publish(&space, &lab.project).await.unwrap_err();
+    assert!(matches!(refused, ProjectError::Unsound(_)), "{refused}");
+    lab.assert_untouched(&before);
+}
+
+#[tokio::test]
+async fn an_encoding_that_files_do_not_have_does_not_keep_the_work_from_being_taken() {
+    let lab = Lab::repository();
+    let space = lab.prepare().await;
+    lab.sh(
+        &space.dir,
+        "echo '*.txt working-tree-encoding=UTF-16' > .gitattributes; echo odd > new.txt",
+    );
+    let settled = lab.settle(&space).await;
+    assert!(settled.notes.contains(&Note::TakenAsIs), "{:?}", settled.notes);
+    lab.publish(&space).await;
+    assert_eq!(lab.in_owner("git cat-file -p gateway/t1-fix-it:new.txt"), "odd");
+}
+
+#[tokio::test]
+async fn a_tree_that_changes_while_it_is_read_gives_a_diff_all_the_same() {
+    let lab = Lab::repository();
+    let space = lab.prepare().await;
+    let (tree, stop) =
+        (space.tree.clone(), std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false)));
+    let done = stop.clone();
+    let racer = std::thread::spawn(move || {
+        let mut round = 0_u32;
+        while !done.load(std::sync::atomic::Ordering::Relaxed) {
+            round += 1;
+            for name in 0..20 {
+                let path = tree.join(format!("race{name}"));
+                let _ = fs::write(&path, round.to_string().repeat(100));
+                let _ = fs::remove_file(&path);
+            }
+        }
+    });
+    for _ in 0..10 {
+        lab.spaces.diff_running(&space, &DiffOptions::default()).await.unwrap();
+    }
+    stop.store(true, std::sync::atomic::Ordering::Relaxed);
+    racer.join().unwrap();
+}
+
+#[tokio::test]
+async fn a_task_that_reached_the_gateway_s_own_git_directory_runs_nothing_through_it() {
+    let lab = Lab::repository();
+    let space = lab.prepare().await;
+    lab.sh(
+        &space.dir,
+        "echo '* filter=evil diff=evil' > .gitattributes; echo n > new; cd ../gateway.git
+         cp config ../wanted; mkdir -p ../evil/refs ../evil/objects
+         printf '#!/bin/sh\ntouch \"%s\"\ncat\n' \"$CANARY\" > ../run; chmod +x ../run
+         for f in config ../evil/config; do
+             printf '[core]\nfsmonitor = %s\n[filter \"evil\"]\nclean = %s\nrequired = true\n[diff]\nexternal = %s\n' \
+                 \"$PWD/../run\" \"$PWD/../run\" \"$PWD/../run\" >> $f; done
+         mkdir -p hooks; cp ../run hooks/reference-transaction; echo ../evil > commondir",
+    );
+    lab.spaces.diff_running(&space, &DiffOptions::default()).await.unwrap();
+    let settled = lab.settle(&space).await;
+    assert_eq!(settled.stat.files, 2);
+    lab.publish(&space).await;
+    lab.diff(&space).await;
+    lab.assert_nothing_ran();
+    let read = |name: &str| fs::read_to_string(space.work_dir.join(name)).unwrap();
+    assert_eq!(read("gateway.git/config"), read("wanted"));
 }

@@ -40,30 +40,16 @@ impl Lab {
             [init]\ndefaultBranch = main\n[protocol \"file\"]\nallow = always\n";
         fs::write(
             home.join(".gitconfig"),
-            config
-                .replace('"', "\\\"")
-                .replace("[protocol \\\"file\\\"]", "[protocol \"file\"]"),
+            config.replace('"', "\\\"").replace("[protocol \\\"file\\\"]", "[protocol \"file\"]"),
         )
         .unwrap();
-        let folders = OwnerFolders {
-            home: Some(home),
-            xdg_config_home: None,
-        };
+        let folders = OwnerFolders { home: Some(home), xdg_config_home: None };
         let git = Git::find(&std::env::var_os("PATH").unwrap(), folders).unwrap();
-        let limits = Limits {
-            git_timeout: Duration::from_secs(30),
-            ..Limits::default()
-        };
+        let limits = Limits { git_timeout: Duration::from_secs(30), ..Limits::default() };
         let spaces = Workspaces::new(git, dir.path().join("state/tmp"), limits);
         let owner = owner.canonicalize().unwrap();
         let project = Project::new("p".parse().unwrap(), owner.clone());
-        Self {
-            dir,
-            owner,
-            project,
-            spaces,
-            tasks: std::cell::Cell::new(0),
-        }
+        Self { dir, owner, project, spaces, tasks: std::cell::Cell::new(0) }
     }
 
     /// A repository with two commits.
@@ -105,10 +91,7 @@ impl Lab {
 
     pub(super) fn assert_nothing_ran(&self) {
         let text = fs::read_to_string(self.canary()).unwrap_or_default();
-        assert!(
-            !self.canary().exists(),
-            "something of the repository ran: {text}"
-        );
+        assert!(!self.canary().exists(), "something of the repository ran: {text}");
     }
 
     pub(super) fn work_dir(&self, id: &str) -> PathBuf {
@@ -124,13 +107,7 @@ impl Lab {
         self.tasks.set(self.tasks.get() + 1);
         let id = format!("t{}", self.tasks.get());
         let work_dir = self.work_dir(&id);
-        let order = Order {
-            task_id: &id,
-            title: "Fix it",
-            work_dir: &work_dir,
-            base,
-            now: now(),
-        };
+        let order = Order { task_id: &id, title: "Fix it", work_dir: &work_dir, base, now: now() };
         self.spaces.prepare(&self.project, &order).await
     }
 
@@ -143,10 +120,7 @@ impl Lab {
     }
 
     pub(super) async fn diff(&self, workspace: &Workspace) -> Diff {
-        self.spaces
-            .diff_settled(workspace, &DiffOptions::default())
-            .await
-            .unwrap()
+        self.spaces.diff_settled(workspace, &DiffOptions::default()).await.unwrap()
     }
 
     /// Everything in the owner's folder but the objects, with contents and times.
@@ -170,10 +144,7 @@ impl Lab {
             }
             assert_eq!(is, Some(was), "{} changed", path.display());
         }
-        let new: Vec<_> = after
-            .keys()
-            .filter(|path| !before.contains_key(*path))
-            .collect();
+        let new: Vec<_> = after.keys().filter(|path| !before.contains_key(*path)).collect();
         assert!(new.is_empty(), "new in the owner's folder: {new:?}");
     }
 }

@@ -80,30 +80,16 @@ async fn lives(seeds: std::ops::Range<u64>) {
         lab.sh(&space.dir, &agent);
         let what = format!("seed {seed}\nowner:\n{owner}\nagent:\n{agent}");
         let options = DiffOptions::default();
-        lab.spaces
-            .diff_running(&space, &options)
-            .await
-            .expect(&what);
-        let settled = lab
-            .spaces
-            .settle(&space, super::lab::now())
-            .await
-            .expect(&what);
+        lab.spaces.diff_running(&space, &options).await.expect(&what);
+        let settled = lab.spaces.settle(&space, super::lab::now()).await.expect(&what);
         lab.spaces.publish(&space, &lab.project).await.expect(&what);
         lab.assert_untouched(&before);
         lab.assert_nothing_ran();
         if settled.changed {
             let head = settled.head.as_ref().unwrap();
-            assert_eq!(
-                lab.in_owner("git rev-parse gateway/t1-fix-it"),
-                head.as_str(),
-                "{what}"
-            );
+            assert_eq!(lab.in_owner("git rev-parse gateway/t1-fix-it"), head.as_str(), "{what}");
             lab.in_owner("git fsck --strict --no-dangling");
-            let owners = lab
-                .spaces
-                .diff_published(&lab.project, &space.base, head, &options)
-                .await;
+            let owners = lab.spaces.diff_published(&lab.project, &space.base, head, &options).await;
             assert_eq!(owners.expect(&what), lab.diff(&space).await, "{what}");
         }
     }

@@ -3,6 +3,7 @@ use std::fs;
 
 use super::super::*;
 use super::lab::{Lab, now};
+use crate::clock::Timestamp;
 
 #[tokio::test]
 async fn the_agent_s_commits_and_its_leftovers_become_one_branch_of_the_owner() {
@@ -10,10 +11,7 @@ async fn the_agent_s_commits_and_its_leftovers_become_one_branch_of_the_owner() 
     let before = lab.photo();
     let space = lab.prepare().await;
     assert_eq!(space.branch.as_str(), "gateway/t1-fix-it");
-    assert_eq!(
-        space.base.commit().unwrap().as_str(),
-        lab.in_owner("git rev-parse HEAD")
-    );
+    assert_eq!(space.base.commit().unwrap().as_str(), lab.in_owner("git rev-parse HEAD"));
     lab.sh(
         &space.dir,
         "test \"$(git branch --show-current)\" = gateway/t1-fix-it; test -z \"$(git remote)\"
@@ -30,45 +28,23 @@ async fn the_agent_s_commits_and_its_leftovers_become_one_branch_of_the_owner() 
     assert_eq!(settled.commits[0].author, "gateway");
     assert_eq!(settled.commits[1].author, "Ada \"L\" Lovelace");
     assert_eq!(settled.commits[1].subject, "Add three");
-    let files: Vec<_> = settled
-        .files
-        .iter()
-        .map(|f| (f.status, f.path.to_string()))
-        .collect();
-    let wanted = [
-        ('A', ".gitignore"),
-        ('M', "a.txt"),
-        ('A', "new.txt"),
-        ('D', "src/main.rs"),
-    ];
-    assert_eq!(
-        files[..4],
-        wanted.map(|(status, path)| (status, path.to_owned()))
-    );
+    let files: Vec<_> = settled.files.iter().map(|f| (f.status, f.path.to_string())).collect();
+    let wanted = [('A', ".gitignore"), ('M', "a.txt"), ('A', "new.txt"), ('D', "src/main.rs")];
+    assert_eq!(files[..4], wanted.map(|(status, path)| (status, path.to_owned())));
     assert_eq!(files[4], ('A', "ünï cödé".to_owned()));
     let head = settled.head.clone().unwrap();
     let branch = space.branch.clone();
-    assert_eq!(
-        lab.publish(&space).await,
-        Published::Branch {
-            branch,
-            head: head.clone()
-        }
-    );
+    assert_eq!(lab.publish(&space).await, Published::Branch { branch, head: head.clone() });
     lab.assert_untouched(&before);
-    assert_eq!(
-        lab.in_owner("git rev-parse gateway/t1-fix-it"),
-        head.as_str()
-    );
+    assert_eq!(lab.in_owner("git rev-parse gateway/t1-fix-it"), head.as_str());
     assert_eq!(lab.in_owner("git show gateway/t1-fix-it:new.txt"), "new");
     lab.in_owner("git fsck --strict --no-dangling; test ! -e .git/FETCH_HEAD");
     let author = lab.in_owner("git log -1 --format='%an <%ae> %cn %at%n%B' gateway/t1-fix-it");
-    assert!(
-        author.starts_with("gateway <gateway@localhost> gateway 1795153266\n"),
-        "{author}"
-    );
+    assert!(author.starts_with("gateway <gateway@localhost> gateway 1795153266\n"), "{author}");
     assert!(author.contains("Task: t1"), "{author}");
-    // Again changes nothing.
+    // Again, and later, changes nothing.
+    let later = Timestamp::from_millis(now().as_millis() + 60_000);
+    assert_eq!(lab.spaces.settle(&space, later).await.unwrap(), settled);
     lab.publish(&space).await;
     lab.assert_untouched(&before);
 }
@@ -78,23 +54,14 @@ async fn a_task_that_changed_nothing_publishes_nothing_and_can_be_removed() {
     let lab = Lab::repository();
     let before = lab.photo();
     let space = lab.prepare().await;
-    let refused = lab
-        .spaces
-        .remove(&space, Some(&lab.project), Removal::Safe)
-        .await;
+    let refused = lab.spaces.remove(&space, Some(&lab.project), Removal::Safe).await;
     assert!(matches!(refused, Err(ProjectError::NotSettled)));
     let settled = lab.settle(&space).await;
     assert!(!settled.changed);
     assert_eq!(lab.publish(&space).await, Published::Nothing);
-    lab.spaces
-        .remove(&space, Some(&lab.project), Removal::Safe)
-        .await
-        .unwrap();
+    lab.spaces.remove(&space, Some(&lab.project), Removal::Safe).await.unwrap();
     assert!(!space.work_dir.exists());
-    assert!(matches!(
-        lab.spaces.load(&space.work_dir),
-        Err(ProjectError::NoWorkspace(_))
-    ));
+    assert!(matches!(lab.spaces.load(&space.work_dir), Err(ProjectError::NoWorkspace(_))));
     lab.assert_untouched(&before);
 }
 
@@ -104,31 +71,19 @@ async fn unmerged_work_is_not_removed_but_by_discarding() {
     let space = lab.prepare().await;
     fs::write(space.dir.join("new"), "x").unwrap();
     lab.settle(&space).await;
-    let refused = lab
-        .spaces
-        .remove(&space, Some(&lab.project), Removal::Safe)
-        .await;
+    let refused = lab.spaces.remove(&space, Some(&lab.project), Removal::Safe).await;
     assert!(matches!(refused, Err(ProjectError::WouldLoseWork(_))));
     lab.publish(&space).await;
     lab.in_owner("git branch -D gateway/t1-fix-it");
-    let refused = lab
-        .spaces
-        .remove(&space, Some(&lab.project), Removal::Safe)
-        .await;
+    let refused = lab.spaces.remove(&space, Some(&lab.project), Removal::Safe).await;
     assert!(matches!(refused, Err(ProjectError::WouldLoseWork(_))));
     lab.publish(&space).await;
     lab.in_owner("git merge -q gateway/t1-fix-it; git branch -d gateway/t1-fix-it");
-    lab.spaces
-        .remove(&space, Some(&lab.project), Removal::Safe)
-        .await
-        .unwrap();
+    lab.spaces.remove(&space, Some(&lab.project), Removal::Safe).await.unwrap();
     let other = lab.prepare().await;
     fs::write(other.dir.join("other"), "x").unwrap();
     lab.settle(&other).await;
-    lab.spaces
-        .remove(&other, None, Removal::Discard)
-        .await
-        .unwrap();
+    lab.spaces.remove(&other, None, Removal::Discard).await.unwrap();
     assert!(!other.work_dir.exists());
 }
 
@@ -157,33 +112,18 @@ async fn a_diff_is_the_same_while_running_settled_without_the_tree_and_from_the_
     assert!(
         running.text.contains("+++ b/new.txt") && running.text.contains("rename to src/lib.rs")
     );
-    assert!(
-        running
-            .text
-            .contains("Binary files /dev/null and b/bin differ"),
-        "{}",
-        running.text
-    );
+    assert!(running.text.contains("Binary files /dev/null and b/bin differ"), "{}", running.text);
     assert_eq!((running.stat.files, running.stat.insertions), (4, 2));
     lab.publish(&space).await;
     lab.spaces.remove_tree(&space).await.unwrap();
     assert!(!space.tree.exists());
     assert_eq!(lab.diff(&space).await, running);
-    lab.spaces
-        .remove(&space, Some(&lab.project), Removal::Safe)
-        .await
-        .unwrap();
+    lab.spaces.remove(&space, Some(&lab.project), Removal::Safe).await.unwrap();
     let head = settled.head.unwrap();
-    let late = lab
-        .spaces
-        .diff_published(&lab.project, &space.base, &head, &options)
-        .await;
+    let late = lab.spaces.diff_published(&lab.project, &space.base, &head, &options).await;
     assert_eq!(late.unwrap(), running);
     let gone = Oid::parse(&[b'a'; 40]).unwrap();
-    let late = lab
-        .spaces
-        .diff_published(&lab.project, &space.base, &gone, &options)
-        .await;
+    let late = lab.spaces.diff_published(&lab.project, &space.base, &gone, &options).await;
     assert!(matches!(late, Err(ProjectError::Gone)));
 }
 
@@ -191,22 +131,14 @@ async fn a_diff_is_the_same_while_running_settled_without_the_tree_and_from_the_
 async fn pages_of_a_diff_put_together_are_the_whole_and_cut_no_character() {
     let lab = Lab::repository();
     let space = lab.prepare().await;
-    fs::write(
-        space.dir.join("long"),
-        "é".repeat(5000) + "\nä\n".repeat(500).as_str(),
-    )
-    .unwrap();
+    fs::write(space.dir.join("long"), "é".repeat(5000) + "\nä\n".repeat(500).as_str()).unwrap();
     fs::write(space.dir.join("other"), "o\n").unwrap();
     lab.settle(&space).await;
     let whole = lab.diff(&space).await;
     assert_eq!(whole.next, None);
     let (mut text, mut offset, mut pages) = (String::new(), Some(0), 0);
     while let Some(at) = offset {
-        let options = DiffOptions {
-            max_bytes: 1001,
-            offset: at,
-            ..DiffOptions::default()
-        };
+        let options = DiffOptions { max_bytes: 1001, offset: at, ..DiffOptions::default() };
         let page = lab.spaces.diff_settled(&space, &options).await.unwrap();
         assert!(page.text.len() <= 1001);
         assert_eq!(page.stat, whole.stat);
@@ -216,22 +148,13 @@ async fn pages_of_a_diff_put_together_are_the_whole_and_cut_no_character() {
     }
     assert!(pages > 10);
     assert_eq!(text, whole.text);
-    let options = DiffOptions {
-        path: Some("other".into()),
-        ..DiffOptions::default()
-    };
+    let options = DiffOptions { path: Some("other".into()), ..DiffOptions::default() };
     let one = lab.spaces.diff_settled(&space, &options).await.unwrap();
     assert_eq!((one.files.len(), one.text.contains("long")), (1, false));
-    let options = DiffOptions {
-        stat_only: true,
-        ..DiffOptions::default()
-    };
+    let options = DiffOptions { stat_only: true, ..DiffOptions::default() };
     let stat = lab.spaces.diff_settled(&space, &options).await.unwrap();
     assert_eq!((stat.text.as_str(), stat.stat), ("", whole.stat));
-    let options = DiffOptions {
-        path: Some("../x".into()),
-        ..DiffOptions::default()
-    };
+    let options = DiffOptions { path: Some("../x".into()), ..DiffOptions::default() };
     let outside = lab.spaces.diff_settled(&space, &options).await;
     assert!(matches!(outside, Err(ProjectError::BadPath)));
 }
@@ -247,19 +170,10 @@ async fn work_on_another_branch_is_the_result_and_other_commits_are_kept_aside()
          git checkout -q feature; echo stashed > a.txt; git stash -q; echo left > left",
     );
     let settled = lab.settle(&space).await;
-    let names: Vec<_> = settled
-        .files
-        .iter()
-        .map(|file| file.path.to_string())
-        .collect();
+    let names: Vec<_> = settled.files.iter().map(|file| file.path.to_string()).collect();
     assert_eq!(names, ["f", "left"]);
-    assert!(settled.notes.contains(&Note::EndedElsewhere {
-        branch: Some("feature".into())
-    }));
-    let aside = Note::KeptAside {
-        name: "aside".into(),
-        commits: 1,
-    };
+    assert!(settled.notes.contains(&Note::EndedElsewhere { branch: Some("feature".into()) }));
+    let aside = Note::KeptAside { name: "aside".into(), commits: 1 };
     assert!(settled.notes.contains(&aside), "{:?}", settled.notes);
     assert!(
         settled
@@ -268,10 +182,7 @@ async fn work_on_another_branch_is_the_result_and_other_commits_are_kept_aside()
             .any(|note| matches!(note, Note::KeptAside { name, .. } if name == "refs/stash"))
     );
     lab.publish(&space).await;
-    let refused = lab
-        .spaces
-        .remove(&space, Some(&lab.project), Removal::Safe)
-        .await;
+    let refused = lab.spaces.remove(&space, Some(&lab.project), Removal::Safe).await;
     assert!(matches!(refused, Err(ProjectError::WouldLoseWork(_))));
     lab.spaces.remove_tree(&space).await.unwrap();
 }
@@ -280,16 +191,9 @@ async fn work_on_another_branch_is_the_result_and_other_commits_are_kept_aside()
 async fn looking_at_an_older_commit_does_not_lose_the_branch() {
     let lab = Lab::repository();
     let space = lab.prepare().await;
-    lab.sh(
-        &space.dir,
-        "echo c > c; git add c; git commit -qm c; git checkout -q --detach HEAD~2",
-    );
+    lab.sh(&space.dir, "echo c > c; git add c; git commit -qm c; git checkout -q --detach HEAD~2");
     let settled = lab.settle(&space).await;
-    let names: Vec<_> = settled
-        .files
-        .iter()
-        .map(|file| file.path.to_string())
-        .collect();
+    let names: Vec<_> = settled.files.iter().map(|file| file.path.to_string()).collect();
     assert_eq!(names, ["c"]);
     assert!(!settled.leftovers_committed);
 }
@@ -360,14 +264,8 @@ async fn a_base_branch_can_be_chosen_and_must_exist() {
     let lab = Lab::repository();
     lab.in_owner("git branch old HEAD~1");
     let space = lab.try_prepare(BaseSpec::Branch("old")).await.unwrap();
-    assert_eq!(
-        space.base.commit().unwrap().as_str(),
-        lab.in_owner("git rev-parse old")
-    );
-    assert_eq!(
-        fs::read_to_string(space.dir.join("a.txt")).unwrap(),
-        "one\n"
-    );
+    assert_eq!(space.base.commit().unwrap().as_str(), lab.in_owner("git rev-parse old"));
+    assert_eq!(fs::read_to_string(space.dir.join("a.txt")).unwrap(), "one\n");
     for bad in ["none", "--upload-pack=x", "old^{commit}", "HEAD", ""] {
         let refused = lab.try_prepare(BaseSpec::Branch(bad)).await.unwrap_err();
         assert!(matches!(refused, ProjectError::UnknownBase(_)), "{bad}");
@@ -394,10 +292,7 @@ async fn a_workspace_outlives_the_gateway_and_is_made_once() {
     let again = lab.spaces.prepare(&lab.project, &order).await.unwrap();
     assert!(!again.tree.join("half").exists());
     for bad in ["", "-x", "../x", "a/b", &"x".repeat(65)] {
-        let order = Order {
-            task_id: bad,
-            ..order.clone()
-        };
+        let order = Order { task_id: bad, ..order.clone() };
         let refused = lab.spaces.prepare(&lab.project, &order).await.unwrap_err();
         assert!(matches!(refused, ProjectError::BadTaskId), "{bad}");
     }

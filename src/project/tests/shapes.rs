@@ -21,15 +21,9 @@ async fn round_trip(lab: &Lab) -> (Workspace, Settled) {
     );
     let settled = lab.settle(&space).await;
     let published = lab.publish(&space).await;
-    assert!(
-        matches!(published, Published::Branch { .. }),
-        "{published:?}"
-    );
+    assert!(matches!(published, Published::Branch { .. }), "{published:?}");
     lab.assert_untouched(&before);
-    lab.in_owner(&format!(
-        "git cat-file -e {}:left",
-        settled.head.as_ref().unwrap()
-    ));
+    lab.in_owner(&format!("git cat-file -e {}:left", settled.head.as_ref().unwrap()));
     (space, settled)
 }
 
@@ -42,18 +36,9 @@ async fn a_dirty_project_is_told_and_its_changes_stay_where_they_are() {
     );
     let state = git_state(&lab).await;
     let commit = Oid::parse(lab.in_owner("git rev-parse HEAD").as_bytes()).unwrap();
-    assert_eq!(
-        state.head,
-        Head::Branch {
-            name: "main".into(),
-            commit
-        }
-    );
+    assert_eq!(state.head, Head::Branch { name: "main".into(), commit });
     let changes = state.changes.unwrap();
-    assert_eq!(
-        (changes.staged, changes.unstaged, changes.untracked),
-        (1, 2, 1)
-    );
+    assert_eq!((changes.staged, changes.unstaged, changes.untracked), (1, 2, 1));
     let (space, settled) = round_trip(&lab).await;
     assert!(space.notes.contains(&Note::UncommittedLeftOut { files: 4 }));
     assert_eq!(settled.stat.files, 2);
@@ -74,12 +59,7 @@ async fn inspecting_a_project_writes_nothing_in_it() {
 async fn an_unborn_branch_begins_from_nothing() {
     let lab = Lab::empty();
     lab.in_owner("git init -q; echo owner > owner.txt");
-    assert_eq!(
-        git_state(&lab).await.head,
-        Head::Unborn {
-            name: "main".into()
-        }
-    );
+    assert_eq!(git_state(&lab).await.head, Head::Unborn { name: "main".into() });
     let (space, settled) = round_trip(&lab).await;
     assert_eq!(space.base, Base::Empty);
     assert!(space.notes.contains(&Note::NoCommitYet));
@@ -94,12 +74,7 @@ async fn a_detached_head_is_named_and_is_the_base() {
     let lab = Lab::repository();
     lab.in_owner("git checkout -q --detach HEAD~1");
     let commit = Oid::parse(lab.in_owner("git rev-parse HEAD").as_bytes()).unwrap();
-    assert_eq!(
-        git_state(&lab).await.head,
-        Head::Detached {
-            commit: commit.clone()
-        }
-    );
+    assert_eq!(git_state(&lab).await.head, Head::Detached { commit: commit.clone() });
     let (space, _) = round_trip(&lab).await;
     assert_eq!(space.base, Base::Commit(commit));
 }
@@ -108,10 +83,7 @@ async fn a_detached_head_is_named_and_is_the_base() {
 async fn a_shallow_clone_works_and_is_told() {
     let lab = Lab::repository();
     let project = lab.dir.path().join("shallow");
-    lab.sh(
-        lab.dir.path(),
-        "git clone -q --depth 1 file://$OWNER shallow",
-    );
+    lab.sh(lab.dir.path(), "git clone -q --depth 1 file://$OWNER shallow");
     let mut lab = lab;
     lab.owner = project.canonicalize().unwrap();
     lab.project.path = lab.owner.clone();
@@ -146,24 +118,14 @@ async fn a_linked_worktree_publishes_into_the_repository_it_belongs_to() {
     project.path = lab.dir.path().join("linked").canonicalize().unwrap();
     let before = lab.photo();
     let state = lab.spaces.inspect(&project).await.unwrap();
-    let ProjectKind::Git(state) = state.kind else {
-        panic!("not git")
-    };
+    let ProjectKind::Git(state) = state.kind else { panic!("not git") };
     assert!(state.linked_worktree);
     assert!(matches!(state.head, Head::Branch { name, .. } if name == "side"));
     let work_dir = lab.work_dir("linked");
-    let order = Order {
-        task_id: "w1",
-        title: "",
-        work_dir: &work_dir,
-        base: BaseSpec::Head,
-        now: now(),
-    };
+    let order =
+        Order { task_id: "w1", title: "", work_dir: &work_dir, base: BaseSpec::Head, now: now() };
     let space = lab.spaces.prepare(&project, &order).await.unwrap();
-    assert_eq!(
-        space.base.commit().unwrap().as_str(),
-        lab.in_owner("git rev-parse side")
-    );
+    assert_eq!(space.base.commit().unwrap().as_str(), lab.in_owner("git rev-parse side"));
     fs::write(space.dir.join("new"), "x").unwrap();
     lab.settle(&space).await;
     lab.spaces.publish(&space, &project).await.unwrap();
@@ -189,10 +151,7 @@ async fn submodules_stay_empty_and_their_pointers_stay() {
     assert_eq!(settled.stat.files, 2);
     // The agent fills one and leaves it elsewhere without committing: told, not followed.
     let other = lab.prepare().await;
-    lab.sh(
-        &other.dir,
-        "cd lib; git init -q; echo x > x; git add x; git commit -qm x",
-    );
+    lab.sh(&other.dir, "cd lib; git init -q; echo x > x; git add x; git commit -qm x");
     let settled = lab.settle(&other).await;
     assert!(!settled.changed);
     let path = RepoPath::from_bytes(b"lib");
@@ -206,13 +165,8 @@ async fn a_submodule_of_the_owner_is_a_project_like_any_other() {
     let mut project = lab.project.clone();
     project.path = lab.owner.join("lib");
     let work_dir = lab.work_dir("sub");
-    let order = Order {
-        task_id: "s1",
-        title: "",
-        work_dir: &work_dir,
-        base: BaseSpec::Head,
-        now: now(),
-    };
+    let order =
+        Order { task_id: "s1", title: "", work_dir: &work_dir, base: BaseSpec::Head, now: now() };
     let space = lab.spaces.prepare(&project, &order).await.unwrap();
     fs::write(space.dir.join("new"), "x").unwrap();
     lab.settle(&space).await;
@@ -262,10 +216,7 @@ async fn a_folder_without_git_is_copied_and_its_result_stays_with_the_gateway() 
     assert!(lab.diff(&space).await.text.contains("+two"));
     assert_eq!(lab.publish(&space).await, Published::Kept);
     lab.assert_untouched(&before);
-    let refused = lab
-        .spaces
-        .remove(&space, Some(&lab.project), Removal::Safe)
-        .await;
+    let refused = lab.spaces.remove(&space, Some(&lab.project), Removal::Safe).await;
     assert!(matches!(refused, Err(ProjectError::WouldLoseWork(_))));
 }
 
@@ -275,10 +226,7 @@ async fn a_folder_too_large_to_copy_is_refused_with_the_cure() {
     lab.in_owner("for i in 1 2 3 4 5; do echo $i > f$i; done");
     lab.spaces.limits.files_max = 4;
     let refused = lab.try_prepare(BaseSpec::Head).await.unwrap_err();
-    assert!(matches!(
-        refused,
-        ProjectError::FolderTooLarge { files_max: 4, .. }
-    ));
+    assert!(matches!(refused, ProjectError::FolderTooLarge { files_max: 4, .. }));
     assert!(refused.hint().contains("git init"));
 }
 
@@ -299,39 +247,22 @@ async fn in_place_the_diff_shows_only_the_task_s_changes_and_nothing_is_committe
         let settled = lab.settle(&space).await;
         lab.assert_untouched(&during);
         assert_eq!(lab.diff(&space).await, running);
-        let files: Vec<_> = settled
-            .files
-            .iter()
-            .map(|f| (f.status, f.path.to_string()))
-            .collect();
+        let files: Vec<_> = settled.files.iter().map(|f| (f.status, f.path.to_string())).collect();
         let wanted = [('M', "a.txt"), ('A', "new"), ('D', "old-untracked")];
-        assert_eq!(
-            files,
-            wanted.map(|(status, path)| (status, path.to_owned()))
-        );
+        assert_eq!(files, wanted.map(|(status, path)| (status, path.to_owned())));
         assert!(!running.text.contains("+before"));
         assert_eq!(lab.publish(&space).await, Published::Kept);
         lab.in_owner("echo later > later");
         assert_eq!(lab.diff(&space).await, running);
-        lab.spaces
-            .remove(&space, None, Removal::Safe)
-            .await
-            .unwrap();
+        lab.spaces.remove(&space, None, Removal::Safe).await.unwrap();
         assert!(lab.owner.join("new").exists());
     }
 }
 
 #[tokio::test]
 async fn paths_with_spaces_unicode_colons_quotes_and_newlines_work() {
-    for name in [
-        "with space",
-        "ünïcödé",
-        "new\nline",
-        "co:lon",
-        "\"quoted\\",
-        "-dash",
-        "$(x)",
-    ] {
+    for name in ["with space", "ünïcödé", "new\nline", "co:lon", "\"quoted\\", "-dash", "$(x)"]
+    {
         let lab = Lab::at(name);
         lab.in_owner(
             "git init -q; echo a > a.txt; mkdir src; echo m > src/main.rs; git add .; git commit -qm a",
@@ -347,32 +278,13 @@ async fn a_state_folder_with_colon_quote_and_newline_in_its_path_works() {
     let odd = lab.dir.path().join("st:a\"te\n\\x");
     lab.spaces.scratch = odd.join("tmp");
     let work_dir = odd.join("work/t");
-    let order = Order {
-        task_id: "t",
-        title: "",
-        work_dir: &work_dir,
-        base: BaseSpec::Head,
-        now: now(),
-    };
+    let order =
+        Order { task_id: "t", title: "", work_dir: &work_dir, base: BaseSpec::Head, now: now() };
     let space = lab.spaces.prepare(&lab.project, &order).await.unwrap();
-    lab.sh(
-        &space.dir,
-        "echo c > c; git add c; git commit -qm c; echo l > l",
-    );
-    let running = lab
-        .spaces
-        .diff_running(&space, &DiffOptions::default())
-        .await
-        .unwrap();
+    lab.sh(&space.dir, "echo c > c; git add c; git commit -qm c; echo l > l");
+    let running = lab.spaces.diff_running(&space, &DiffOptions::default()).await.unwrap();
     let settled = lab.settle(&space).await;
-    assert_eq!(
-        (
-            settled.commits_total,
-            running.stat.files,
-            settled.notes.len()
-        ),
-        (2, 2, 0)
-    );
+    assert_eq!((settled.commits_total, running.stat.files, settled.notes.len()), (2, 2, 0));
     lab.publish(&space).await;
 }
 
@@ -452,11 +364,7 @@ async fn the_owner_s_ignore_rules_outside_the_tree_hold_for_leftovers() {
     let space = lab.prepare().await;
     lab.sh(&space.dir, "touch local-ignored globally-ignored kept");
     let settled = lab.settle(&space).await;
-    let names: Vec<_> = settled
-        .files
-        .iter()
-        .map(|file| file.path.to_string())
-        .collect();
+    let names: Vec<_> = settled.files.iter().map(|file| file.path.to_string()).collect();
     assert_eq!(names, ["kept"]);
 }
 
