@@ -383,7 +383,7 @@ async fn a_task_that_reached_the_gateway_s_own_git_directory_runs_nothing_throug
         &space.dir,
         "echo '* filter=evil diff=evil' > .gitattributes; echo n > new; cd ../gateway.git
          cp config ../wanted; mkdir -p ../evil/refs ../evil/objects
-         printf '#!/bin/sh\ntouch \"%s\"\ncat\n' \"$CANARY\" > ../run; chmod +x ../run
+         printf '#!/bin/sh\necho ran > \"%s\"\ncat\n' \"$CANARY\" > ../run; chmod +x ../run
          for f in config ../evil/config; do
              printf '[core]\nfsmonitor = %s\n[filter \"evil\"]\nclean = %s\nrequired = true\n[diff]\nexternal = %s\n' \
                  \"$PWD/../run\" \"$PWD/../run\" \"$PWD/../run\" >> $f; done

@@ -32,7 +32,7 @@ const AGENT: &[&str] = &[
     "mkdir -p src; echo s > src/s$N",
     "git stash -q || true",
     // Only the agent's own environment has CANARY; wherever else it runs, it tells.
-    "git config core.fsmonitor \"test -n \\\"\\$CANARY\\\" || touch '$CANARY'; false\"",
+    "git config core.fsmonitor \"test -n \\\"\\$CANARY\\\" || echo ran > '$CANARY'; false\"",
     "git checkout -q -B other$N",
     "git reset -q --hard HEAD~1 || true",
     "git commit -q --amend --allow-empty -m amended || true",

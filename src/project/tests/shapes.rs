@@ -142,7 +142,7 @@ async fn submodules_stay_empty_and_their_pointers_stay() {
     );
     lab.in_owner("git submodule -q add ../sub lib; git commit -qm sub");
     lab.in_owner(
-        "echo 'touch \"$CANARY\"' > ../fs.sh; chmod +x ../fs.sh
+        "printf '#!/bin/sh\necho ran > \"%s\"\n' \"$CANARY\" > ../fs.sh; chmod +x ../fs.sh
         git -C lib config core.fsmonitor \"$PWD/../fs.sh\"; echo dirty > lib/dirty",
     );
     let (space, settled) = round_trip(&lab).await;
@@ -335,8 +335,8 @@ async fn lfs_files_stay_pointers_and_new_ones_are_told() {
         "echo '*.psd filter=lfs diff=lfs merge=lfs -text' > .gitattributes
          printf 'version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n' > a.psd
          git add .; git commit -qm lfs
-         git config filter.lfs.clean 'touch \"$CANARY\"; cat'
-         git config filter.lfs.smudge 'touch \"$CANARY\"; cat'
+         git config filter.lfs.clean \"echo ran > '$CANARY'; cat\"
+         git config filter.lfs.smudge \"echo ran > '$CANARY'; cat\"
          git config filter.lfs.required true",
     );
     let before = lab.photo();
