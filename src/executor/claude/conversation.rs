@@ -366,11 +366,6 @@ impl Conversation {
         self.words.as_deref()
     }
 
-    /// Whether the agent came up.
-    pub(super) fn is_started(&self) -> bool {
-        self.started
-    }
-
     /// Lines that were no events.
     pub(super) fn noise(&self) -> impl Iterator<Item = &str> {
         self.noise.iter().map(String::as_str)
