@@ -49,8 +49,7 @@ impl Clients {
         if !public {
             self.vault_answers().await?;
         }
-        let new =
-            NewClient { name: name.to_owned(), scopes, projects: projects.to_vec(), public };
+        let new = NewClient { name: name.to_owned(), scopes, projects: projects.to_vec(), public };
         let minted = self.auth.mint(new).await.map_err(refusal)?;
         if let Err(error) = self.keep_secret(&minted).await {
             // A secret that nobody will see again makes no client.
@@ -68,8 +67,7 @@ impl Clients {
     pub async fn rotate(&self, name: &str) -> Result<Value, CallError> {
         let client = self.find(name)?;
         self.vault_answers().await?;
-        let minted =
-            self.auth.rotate(&client.id, OLD_SECRET_LIFETIME).await.map_err(refusal)?;
+        let minted = self.auth.rotate(&client.id, OLD_SECRET_LIFETIME).await.map_err(refusal)?;
         self.keep_secret(&minted).await.map_err(|error| shut(&error))?;
         Ok(self.minted_json(&minted))
     }
@@ -82,8 +80,7 @@ impl Clients {
     pub async fn list(&self) -> Result<Value, CallError> {
         let now = self.clock.now();
         let clients = self.auth.clients().map_err(refusal)?;
-        let clients: Vec<Value> =
-            clients.iter().map(|client| client_json(client, now)).collect();
+        let clients: Vec<Value> = clients.iter().map(|client| client_json(client, now)).collect();
         Ok(json!({ "schema": 1, "clients": clients }))
     }
 

@@ -75,8 +75,8 @@ impl Probe {
     }
 
     fn answer(&self, question: &str) -> String {
-        let mut mac = Hmac::<Sha256>::new_from_slice(&*self.key)
-            .expect("HMAC takes keys of any length");
+        let mut mac =
+            Hmac::<Sha256>::new_from_slice(&*self.key).expect("HMAC takes keys of any length");
         mac.update(question.as_bytes());
         hex(&mac.finalize().into_bytes())
     }

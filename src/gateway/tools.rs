@@ -70,9 +70,7 @@ impl EngineTasks {
             Some(ProjectKind::NotGit) | None => (None, None),
         };
         let mut executors = vec![project.executor.clone()];
-        executors.extend(
-            shown.executors.iter().filter(|name| **name != project.executor).cloned(),
-        );
+        executors.extend(shown.executors.iter().filter(|name| **name != project.executor).cloned());
         let default = shown.workspaces.registry().default_project();
         ProjectView {
             name: project.name.to_string(),
@@ -210,17 +208,13 @@ impl Tasks for EngineTasks {
     fn projects(&self) -> BoxFuture<'_, Result<Vec<ProjectView>, Unavailable>> {
         async move {
             let shown = self.shown.borrow().clone();
-            let views =
-                shown.workspaces.registry().iter().map(|it| Self::project_view(&shown, it));
+            let views = shown.workspaces.registry().iter().map(|it| Self::project_view(&shown, it));
             Ok(futures::future::join_all(views).await)
         }
         .boxed()
     }
 
-    fn requests<'a>(
-        &'a self,
-        id: &'a TaskId,
-    ) -> BoxFuture<'a, Result<Vec<Request>, Unavailable>> {
+    fn requests<'a>(&'a self, id: &'a TaskId) -> BoxFuture<'a, Result<Vec<Request>, Unavailable>> {
         let requests = self.store.read(|tx| tx.requests_of(id));
         std::future::ready(requests.map_err(unavailable)).boxed()
     }

@@ -132,7 +132,11 @@ impl TaskView {
             answer: outcome.and_then(|outcome| outcome.answer.clone()),
             diff_stat: outcome.map(|outcome| outcome.diff_stat),
             changed: outcome.map_or_else(Vec::new, |outcome| {
-                outcome.changed.iter().map(|file| format!("{} {}", file.status, file.path)).collect()
+                outcome
+                    .changed
+                    .iter()
+                    .map(|file| format!("{} {}", file.status, file.path))
+                    .collect()
             }),
             notes: outcome.map_or_else(Vec::new, |outcome| outcome.notes.clone()),
         }

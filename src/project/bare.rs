@@ -4,8 +4,8 @@ use std::fs;
 use std::path::Path;
 
 use super::error::{Doing, ProjectError};
-use super::owner::Settings;
 use super::oid::ObjectFormat;
+use super::owner::Settings;
 use super::platform;
 
 /// Who commits by default in a repository, written into its configuration.
@@ -92,7 +92,10 @@ mod tests {
         let name = Some("A \"B\" \\ C\n[core]\nhooksPath = /evil".to_owned());
         let identity = Identity { name, email: None };
         let text = config(false, &Settings::default(), false, &identity);
-        assert!(text.ends_with("\tname = \"A \\\"B\\\" \\\\ C[core]hooksPath = /evil\"\n"), "{text}");
+        assert!(
+            text.ends_with("\tname = \"A \\\"B\\\" \\\\ C[core]hooksPath = /evil\"\n"),
+            "{text}"
+        );
         assert_eq!(text.lines().filter(|line| line.starts_with('[')).count(), 2);
     }
 }

@@ -231,9 +231,9 @@ fn compared(call: Call, base: &Oid, head: &Oid, path: Option<&str>) -> Call {
 
 /// A path that can be inside a repository, in git's form.
 fn checked(path: &str) -> Result<&str, ProjectError> {
-    let outside = Path::new(path)
-        .components()
-        .any(|part| !matches!(part, std::path::Component::Normal(_) | std::path::Component::CurDir));
+    let outside = Path::new(path).components().any(|part| {
+        !matches!(part, std::path::Component::Normal(_) | std::path::Component::CurDir)
+    });
     if outside || path.contains('\0') {
         return Err(ProjectError::BadPath);
     }
@@ -312,7 +312,8 @@ mod tests {
         for bad in ["/etc", "../x", "a/../../b", "a\0b"] {
             assert!(checked(bad).is_err(), "{bad:?}");
         }
-        for (given, wanted) in [(".", ""), ("./a//", "a"), ("-rf", "-rf"), (":(glob)*", ":(glob)*")] {
+        for (given, wanted) in [(".", ""), ("./a//", "a"), ("-rf", "-rf"), (":(glob)*", ":(glob)*")]
+        {
             assert_eq!(checked(given).unwrap(), wanted);
         }
     }

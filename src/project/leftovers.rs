@@ -241,11 +241,11 @@ impl Scope {
         if self.work_tree.join(".gitmodules").symlink_metadata().is_err() {
             return Ok(());
         }
-        let listing = match git.run(self.call("ls-files").args(["-s", "-z"]).keep(LISTING_MAX)).await
-        {
-            Err(GitError::OutputTooLarge { .. }) => return Ok(()),
-            other => other?,
-        };
+        let listing =
+            match git.run(self.call("ls-files").args(["-s", "-z"]).keep(LISTING_MAX)).await {
+                Err(GitError::OutputTooLarge { .. }) => return Ok(()),
+                other => other?,
+            };
         for record in listing.records().filter(|record| record.starts_with(b"160000 ")) {
             let Some(tab) = record.iter().position(|byte| *byte == b'\t') else { continue };
             let path = RepoPath::from_bytes(&record[tab + 1..]);

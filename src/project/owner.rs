@@ -168,7 +168,11 @@ fn find(path: &Path) -> Result<Option<Found>, ProjectError> {
         return Ok(Some(Found { git_dir, work_tree: Some(root.to_owned()), prefix }));
     }
     if is_git_dir(path) {
-        return Ok(Some(Found { git_dir: path.to_owned(), work_tree: None, prefix: String::new() }));
+        return Ok(Some(Found {
+            git_dir: path.to_owned(),
+            work_tree: None,
+            prefix: String::new(),
+        }));
     }
     Ok(None)
 }

@@ -439,7 +439,8 @@ pub(super) fn blocked(branch: &BranchName, refs: &[(Oid, String)]) -> Result<(),
         if *name == wanted {
             return Err(ProjectError::BranchExists(branch.clone()));
         }
-        let (short, long) = if name.len() < wanted.len() { (name, &wanted) } else { (&wanted, name) };
+        let (short, long) =
+            if name.len() < wanted.len() { (name, &wanted) } else { (&wanted, name) };
         if long.strip_prefix(short.as_str()).is_some_and(|rest| rest.starts_with('/')) {
             let existing = name.strip_prefix("refs/heads/").unwrap_or(name).to_owned();
             return Err(ProjectError::BranchBlocked { wanted: branch.clone(), existing });

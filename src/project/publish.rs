@@ -107,7 +107,11 @@ impl Workspaces {
         if let Some(file) = pack(&self.git, call, range, &stem, self.limits).await? {
             let check = workspace
                 .call("index-pack")
-                .args(["--strict".into(), "-o".into(), dir.path().join("check.idx").into_os_string()])
+                .args([
+                    "--strict".into(),
+                    "-o".into(),
+                    dir.path().join("check.idx").into_os_string(),
+                ])
                 .arg(file.as_os_str())
                 .timeout(self.limits.git_timeout);
             self.git.run(check).await?;
@@ -132,10 +136,9 @@ impl Workspaces {
             .arg("--batch-check=%(objectname) %(objecttype)")
             .stdin(Stdin::Bytes(list.into()));
         let answer = self.git.run(call).await.map_err(|error| match error {
-            GitError::OutputTooLarge { .. } => GitError::Unexpected {
-                command: "cat-file",
-                what: "too many refs",
-            },
+            GitError::OutputTooLarge { .. } => {
+                GitError::Unexpected { command: "cat-file", what: "too many refs" }
+            }
             other => other,
         })?;
         let text = answer.text();

@@ -318,7 +318,16 @@ impl Workspaces {
         let files = diff::files(&self.git, call, &workspace.base_tree(), tip, None).await?;
         let changed = base != Some(tip);
         let stat = DiffStat::of(&files);
-        Ok(Settled { head, changed, commits, commits_total, leftovers_committed, files, stat, notes })
+        Ok(Settled {
+            head,
+            changed,
+            commits,
+            commits_total,
+            leftovers_committed,
+            files,
+            stat,
+            notes,
+        })
     }
 
     /// Commits a tree as the gateway.

@@ -68,7 +68,10 @@ pub(in crate::cli) fn drawing(context: &Context, url: &str) -> String {
         Rendering::Code(drawing) if terminal.color => drawing,
         Rendering::Code(drawing) => format!("{drawing}{UNCOLOURED_NOTE}\n"),
         Rendering::TooNarrow { needed } => {
-            format!("the terminal needs {needed} columns to show the QR code; it has {}\n", terminal.width)
+            format!(
+                "the terminal needs {needed} columns to show the QR code; it has {}\n",
+                terminal.width
+            )
         }
         Rendering::NotATerminal => String::new(),
     }

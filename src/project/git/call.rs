@@ -139,7 +139,11 @@ impl Call {
     }
 
     /// Sets an environment variable.
-    pub(in crate::project) fn env(mut self, name: &'static str, value: impl Into<OsString>) -> Self {
+    pub(in crate::project) fn env(
+        mut self,
+        name: &'static str,
+        value: impl Into<OsString>,
+    ) -> Self {
         self.env.push((name, value.into()));
         self
     }
