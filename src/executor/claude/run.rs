@@ -132,15 +132,16 @@ impl Session {
             Opened::Failed(exit) => return Err(verdict::of(failed(exit))),
             opened => opened,
         };
-        let tail = OutputTail::open(&job.run_dir, OutputStream::Stdout, 0).map_err(|error| {
-            verdict::of(failed(Exit::NotStarted { error: error.to_string() }))
-        })?;
+        let tail = OutputTail::open(&job.run_dir, OutputStream::Stdout, 0)
+            .map_err(|error| verdict::of(failed(Exit::NotStarted { error: error.to_string() })))?;
         let (handle, gone) = match opened {
             Opened::Over(record) => {
                 let gone = Gone::recorded(&record);
                 (None, futures::future::ready(gone).boxed())
             }
-            Opened::Live(handle) => (Some(handle.clone()), Self::watch(settings, &job, Some(handle))),
+            Opened::Live(handle) => {
+                (Some(handle.clone()), Self::watch(settings, &job, Some(handle)))
+            }
             Opened::Orphaned | Opened::Failed(_) => (None, Self::watch(settings, &job, None)),
         };
         let known = match job.start {
@@ -292,9 +293,8 @@ impl Session {
             return;
         };
         let clock = self.settings.clock.clone();
-        let sent = async move {
-            Sent { agent_ref, delivered: deliver(handle, message, clock).await }
-        };
+        let sent =
+            async move { Sent { agent_ref, delivered: deliver(handle, message, clock).await } };
         self.sends.push(sent.boxed());
     }
 
