@@ -46,12 +46,6 @@ impl Context {
         Ok(Self { env, folders, global, cwd })
     }
 
-    /// The folder the command was started in.
-    #[must_use]
-    pub(super) fn cwd(&self) -> &Path {
-        &self.cwd
-    }
-
     /// No settings from flags yet; relative paths in them begin at the current folder.
     #[must_use]
     pub(super) fn no_overrides(&self) -> Overrides {
