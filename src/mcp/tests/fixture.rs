@@ -64,6 +64,7 @@ pub(super) fn task(n: u64, project: &str, state: TaskState) -> Task {
         created_at: NOW,
         updated_at: NOW,
         cursor: 10 * n,
+        waited_ms: 0,
         state,
         progress: Progress {
             text: "reading\u{1b}[1m the code".into(),
