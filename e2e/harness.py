@@ -117,12 +117,12 @@ default = true
     def json(self, *arguments):
         return json.loads(self.run("--json", *arguments).stdout)
 
-    def serve(self, *flags, environment=None):
+    def serve(self, *flags, environment=None, listen="127.0.0.1:0"):
         """Starts the gateway and waits until it says that it is ready; returns that line."""
         number = len(list(self.folder.glob("serve-*.log")))
         log = open(self.folder / f"serve-{number}.log", "wb")
         self.gateway = self.spawn(
-            [GATEWAY, "--json", "-vv", "serve", "--listen", "127.0.0.1:0", "--no-open", *flags],
+            [GATEWAY, "--json", "-vv", "serve", "--listen", listen, "--no-open", *flags],
             env=self.environment | (environment or {}), stdout=subprocess.PIPE, stderr=log,
             stdin=subprocess.DEVNULL, text=True)
         while True:

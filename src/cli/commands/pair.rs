@@ -12,7 +12,6 @@ use crate::qr::{QrCode, Rendering, Terminal, UNCOLOURED_NOTE};
 
 /// Runs the command.
 pub(in crate::cli) async fn run(context: &Context, args: PairArgs) -> Result<(), CliError> {
-    reach::refuse_agents()?;
     let Some(data) = reach::call_running(context, &Call::Pair).await? else {
         return Err(CliError::new(Exit::Unavailable, "the gateway is not running")
             .hint("start it with `gateway serve`"));
