@@ -7,7 +7,7 @@ use super::git::GitError;
 
 /// Why something with a project or a workspace could not be done.
 ///
-/// Texts name paths of the owner's machine: show them to the owner, not to the chat.
+/// Texts name paths of the owner's machine; the chat gets [`ProjectError::for_chat`].
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ProjectError {
@@ -104,6 +104,46 @@ pub enum ProjectError {
 }
 
 impl ProjectError {
+    /// The error for the chat: what happened, without a path of the owner's machine.
+    #[must_use]
+    pub fn for_chat(&self) -> String {
+        match self {
+            Self::Git(GitError::Failed { command, .. }) => format!("git {command} failed"),
+            Self::Git(GitError::Spawn(_)) => "git could not be started".to_owned(),
+            Self::Io { doing, source, .. } => format!("{doing} a file failed: {}", source.kind()),
+            Self::BadRepository { why, .. } => format!("the repository cannot be used: {why}"),
+            Self::WorkDirInUse(_) => "the task has a workspace already".to_owned(),
+            Self::NoWorkspace(_) => "the task has no workspace".to_owned(),
+            Self::FolderTooLarge { files_max, bytes_max, .. } => {
+                format!("the folder holds more than {files_max} files or {bytes_max} bytes")
+            }
+            Self::TreeReplaced(_) => {
+                "the folder that the task was given was replaced by something else".to_owned()
+            }
+            Self::Unsound(_) => "the task's result fails git's checks".to_owned(),
+            Self::Git(
+                GitError::NotFound
+                | GitError::TooOld { .. }
+                | GitError::Pipe { .. }
+                | GitError::TimedOut { .. }
+                | GitError::OutputTooLarge { .. }
+                | GitError::Unexpected { .. },
+            )
+            | Self::ShuttingDown
+            | Self::BareInPlace
+            | Self::UnknownBase(_)
+            | Self::BadPath
+            | Self::BadTaskId
+            | Self::Branch(_)
+            | Self::BranchExists(_)
+            | Self::BranchBlocked { .. }
+            | Self::ChangesTooLarge { .. }
+            | Self::NotSettled
+            | Self::WouldLoseWork(_)
+            | Self::Gone => self.to_string(),
+        }
+    }
+
     /// What the owner can do about it.
     #[must_use]
     pub const fn hint(&self) -> &'static str {
@@ -147,5 +187,29 @@ pub(super) trait Doing<T> {
 impl<T> Doing<T> for io::Result<T> {
     fn doing(self, doing: &'static str, path: &Path) -> Result<T, ProjectError> {
         self.map_err(|source| ProjectError::Io { doing, path: path.to_owned(), source })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_chat_is_told_names_no_path() {
+        let path = || PathBuf::from("/home/ada/secret");
+        let message = "cannot open '/home/ada/secret/.git'".to_owned();
+        let source = io::Error::other("/home/ada/secret");
+        for error in [
+            ProjectError::Git(GitError::Failed { command: "log", code: None, message }),
+            Err::<(), _>(source).doing("reading", &path()).expect_err("made as one"),
+            ProjectError::BadRepository { path: path(), why: "it is odd" },
+            ProjectError::WorkDirInUse(path()),
+            ProjectError::NoWorkspace(path()),
+            ProjectError::FolderTooLarge { path: path(), files_max: 1, bytes_max: 1 },
+            ProjectError::TreeReplaced(path()),
+        ] {
+            assert!(error.to_string().contains("/home/ada"), "{error}");
+            assert!(!error.for_chat().contains('/'), "{}", error.for_chat());
+        }
     }
 }

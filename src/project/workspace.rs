@@ -56,6 +56,7 @@ pub struct Workspace {
     /// The hash of its objects.
     pub format: ObjectFormat,
     /// What the project's configuration says about comparing files, key and value of `core`.
+    #[serde(default)]
     pub comparing: Vec<(String, String)>,
     /// The task's title, for the message of the gateway's own commit.
     pub title: String,
