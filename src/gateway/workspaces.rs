@@ -86,7 +86,7 @@ impl ProjectWorkspaces {
     /// A sentence for the chat, without paths.
     pub async fn inspect(&self, project: &Project) -> Result<project::ProjectState, String> {
         let git = self.inner.git.clone()?;
-        git.inspect(project).await.map_err(|error| error.to_string())
+        git.inspect(project).await.map_err(|error| error.for_chat())
     }
 
     /// A page of a task's changes, at any time.
@@ -223,7 +223,7 @@ impl Workspaces for ProjectWorkspaces {
             let now = this.inner.clock.now();
             let settled = workspaces.settle(&workspace, now).await.map_err(sentence)?;
             let mut notes: Vec<String> = settled.notes.iter().map(ToString::to_string).collect();
-            notes.extend(this.publish(&workspaces, &workspace, &task).await?);
+            notes.extend(this.publish(&workspaces, &workspace, &task).await);
             let changed = settled
                 .files
                 .iter()
@@ -267,16 +267,22 @@ impl ProjectWorkspaces {
         workspaces: &project::Workspaces,
         workspace: &project::Workspace,
         task: &Task,
-    ) -> Result<Option<String>, WorkspaceError> {
+    ) -> Option<String> {
         let Ok(project) = self.project(task) else {
             let left = "the project left the configuration; its work stays with the gateway";
-            return Ok(Some(left.to_owned()));
+            return Some(left.to_owned());
         };
-        match workspaces.publish(workspace, project).await.map_err(sentence)? {
-            Published::Branch { branch, .. } => {
-                Ok(Some(format!("the work is on branch {branch} of the project's repository")))
+        match workspaces.publish(workspace, project).await {
+            Ok(Published::Branch { branch, .. }) => {
+                Some(format!("the work is on branch {branch} of the project's repository"))
             }
-            Published::Nothing | Published::Kept => Ok(None),
+            Ok(Published::Nothing | Published::Kept) => None,
+            // The result is safe with the gateway, and its diff can be had.
+            Err(error) => Some(format!(
+                "the branch could not be put into the project's repository: {}; the work stays \
+                 with the gateway",
+                sentence(error)
+            )),
         }
     }
 
@@ -288,7 +294,9 @@ impl ProjectWorkspaces {
 
 #[expect(clippy::needless_pass_by_value, reason = "the form that map_err takes")]
 fn sentence(error: ProjectError) -> WorkspaceError {
-    WorkspaceError(error.to_string())
+    // These texts reach the chat: no absolute paths. The log has the whole of it.
+    tracing::warn!(error = %error, hint = error.hint(), "workspace");
+    WorkspaceError(error.for_chat())
 }
 
 fn project_of(name: &config::ProjectName, section: &ProjectSection) -> Result<Project, String> {
