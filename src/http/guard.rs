@@ -22,6 +22,7 @@ use super::hosts::{HostError, Hosts, Way, page_may_call};
 use super::ingress::{Ingress, IngressKind};
 use super::limit::{BearerTicket, RateLimit};
 use super::page::ErrorAnswer;
+use super::unread;
 use crate::clock::Entropy;
 
 /// Largest body of a message to `/mcp`, and of anything else.
@@ -97,6 +98,9 @@ impl Guard {
             path = request.uri().path(),
         );
         let headers = request.headers().get(header::ACCEPT).cloned();
+        let (head, body) = request.into_parts();
+        let (body, rest) = unread::lend(body);
+        let request = Request::from_parts(head, body);
         let answered = AssertUnwindSafe(self.admit(facts, request, &id)).catch_unwind();
         let mut response = match answered.instrument(span.clone()).await {
             Ok(response) => response,
@@ -105,6 +109,7 @@ impl Guard {
         };
         tracing::debug!(parent: &span, status = response.status().as_u16(), "answered");
         finish(&mut response, &id);
+        rest.settle(&mut response).await;
         if is_event_stream(&response) {
             let draining = self.parts.draining.clone();
             response = response.map(|body| body::ends_at_shutdown(body, draining, LAST_WORDS));

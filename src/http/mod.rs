@@ -17,6 +17,7 @@ mod limit;
 mod pace;
 mod page;
 mod server;
+mod unread;
 pub use self::arrival::{AcceptWith, Arrival, Io, Listener, Peer};
 pub use self::body::{BodyError, infallible, read_whole};
 pub use self::common::with_common_routes;
