@@ -249,9 +249,10 @@ check 'the plist is one' plist
 
 cat <<'SAID'
 
-Not run here, and so not claimed: a live systemd user manager (this script reads the unit with
-systemd-analyze and sees the refusal where there is no manager), launchd (the plist is only parsed),
-Windows (install.ps1 and the refusal of `gateway service` there), and the removal of keyring entries.
+Not run here: a live systemd user manager (this script reads the unit with systemd-analyze and sees the
+refusal where there is no manager; e2e/service.sh runs one), and the removal of keyring entries. Not run
+anywhere yet: launchd (the plist is only parsed) and Windows (install.ps1, and the refusal of `gateway
+service` there).
 SAID
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ]
