@@ -103,7 +103,7 @@ check 'nothing was written by any of these' test -z "$(ls -A "$home")"
 
 # --- install, and again ---------------------------------------------------------------------------
 
-new_home "a home"
+new_home home
 mkdir -p "$home/.config/fish" "$home/.local/share/bash-completion/completions"
 echo 'complete -c other' >"$home/.local/share/bash-completion/completions/other"
 check 'it installs a prebuilt program' code 0 as_user sh "$installer" --binary "$program"
@@ -220,11 +220,11 @@ check 'what others put there stays' test -e "$share/bash-completion/completions/
 check 'configuration and tasks stay' test -e "$home/.local/state/gateway/work/t1/locked/file"
 check 'and it says so' says 'stay'
 check 'it uninstalls again' code 0 as_user sh "$installer" --uninstall
-check 'from a prefix of one'"'"'s own' code 0 as_user sh "$installer" --binary "$program" --prefix "$home/opt/"
-check 'the program is there' test -x "$home/opt/bin/gateway"
-check 'with its completions' test -s "$home/opt/share/fish/vendor_completions.d/gateway.fish"
+check 'from a prefix of one'"'"'s own' code 0 as_user sh "$installer" --binary "$program" --prefix "$home/my opt/"
+check 'the program is there' test -x "$home/my opt/bin/gateway"
+check 'with its completions' test -s "$home/my opt/share/fish/vendor_completions.d/gateway.fish"
 check 'it says that this is not in the PATH' says 'not in your PATH'
-check 'it purges' code 0 as_user sh "$installer" --uninstall --purge --prefix "$home/opt"
+check 'it purges' code 0 as_user sh "$installer" --uninstall --purge --prefix "$home/my opt"
 check 'configuration and tasks are gone, read-only ones too' \
     test ! -e "$home/.config/gateway" -a ! -e "$home/.local/state/gateway"
 check 'nothing of it is left' test -z "$(find "$home" -name '*gateway*')"
