@@ -191,15 +191,20 @@ run_uninstall() {
         fi
     fi
     if [ -f "$manifest" ]; then
+        pages=0
         while IFS= read -r file; do
             if ! ours "$file"; then
                 note "left $file alone: this script does not install such a file"
             elif [ -e "$file" ] || [ -L "$file" ]; then
                 rm -f "$file"
-                say "removed $file"
+                case $file in
+                    "$man_folder"/*) pages=$((pages + 1)) ;;
+                    *) say "removed $file" ;;
+                esac
                 [ "$file" = "$program" ] || rmdir "${file%/*}" 2>/dev/null || :
             fi
         done <"$manifest"
+        if [ "$pages" != 0 ]; then say "removed $pages manual pages from $man_folder"; fi
         rm -f "$manifest"
         rmdir "${manifest%/*}" 2>/dev/null || :
     else
@@ -293,7 +298,11 @@ place() { # staged file, destination, mode
     fi
     pending=''
     changed=$((changed + 1))
-    say "installed $2"
+    case $2 in
+        # Some forty pages; they are counted below.
+        "$man_folder"/*) ;;
+        *) say "installed $2" ;;
+    esac
 }
 
 if [ -d "$program" ]; then fail "$program is a folder" 'move it away, or choose another --prefix'; fi
@@ -303,9 +312,13 @@ program_changed=$((changed - before))
 place "$staging/bash" "$bash_folder/gateway" 644
 place "$staging/zsh" "$zsh_folder/_gateway" 644
 place "$staging/fish" "$fish_folder/gateway.fish" 644
+before=$changed
 for page in "$staging"/man/*.1; do
     place "$page" "$man_folder/${page##*/}" 644
 done
+if [ "$changed" != "$before" ]; then
+    say "installed $((changed - before)) manual pages in $man_folder"
+fi
 # What an older version installed and this one does not have any more.
 if [ -f "$manifest" ]; then
     while IFS= read -r file; do
