@@ -108,6 +108,7 @@ impl Tunnel {
             openings: OpeningBudget::new(policy.openings_max),
             attempt: 0,
             last_url: None,
+            last_failure: None,
             lost_at: None,
             provider,
         };
@@ -187,6 +188,7 @@ struct Supervisor {
     openings: OpeningBudget,
     attempt: u32,
     last_url: Option<Url>,
+    last_failure: Option<Arc<TunnelError>>,
     lost_at: Option<Instant>,
 }
 
@@ -195,7 +197,10 @@ impl Supervisor {
         while !self.stop.is_cancelled() {
             self.attempt += 1;
             self.openings.spend(Instant::now());
-            self.set(TunnelState::Connecting { attempt: self.attempt });
+            self.set(match &self.last_failure {
+                Some(cause) if self.last_url.is_some() => self.reconnecting(cause, None),
+                _ => TunnelState::Connecting { attempt: self.attempt },
+            });
             self.tell(TunnelEvent::Connecting { attempt: self.attempt });
             match self.session().await {
                 SessionEnd::Closed => break,
@@ -233,11 +238,8 @@ impl Supervisor {
             Decision::Wait(wait) => {
                 let retry_at = self.openings.earliest(now).max(now + wait);
                 let cause = Arc::new(cause);
-                self.set(TunnelState::Reconnecting {
-                    cause: Arc::clone(&cause),
-                    url: None,
-                    retry_at: Some(retry_at),
-                });
+                self.last_failure = Some(Arc::clone(&cause));
+                self.set(self.reconnecting(&cause, Some(retry_at)));
                 self.tell(TunnelEvent::Retrying { cause, after: retry_at.duration_since(now) });
                 tokio::select! {
                     biased;
@@ -302,20 +304,12 @@ impl Supervisor {
                 self.lost(Instant::now());
                 *check = Check::default();
                 let cause = Arc::new(cause);
-                self.set(TunnelState::Reconnecting {
-                    cause: Arc::clone(&cause),
-                    url: self.last_url.clone(),
-                    retry_at: None,
-                });
+                self.set(self.reconnecting(&cause, None));
                 self.tell(TunnelEvent::Lost { cause });
             }
             Report::Retrying { cause, after } => {
                 let cause = Arc::new(cause);
-                self.set(TunnelState::Reconnecting {
-                    cause: Arc::clone(&cause),
-                    url: self.last_url.clone(),
-                    retry_at: Some(Instant::now() + after),
-                });
+                self.set(self.reconnecting(&cause, Some(Instant::now() + after)));
                 self.tell(TunnelEvent::Retrying { cause, after });
             }
             Report::Note(note) => self.tell(TunnelEvent::Note(note)),
@@ -378,6 +372,10 @@ impl Supervisor {
 
     fn backoff(&self) -> MutexGuard<'_, Backoff> {
         self.backoff.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn reconnecting(&self, cause: &Arc<TunnelError>, retry_at: Option<Instant>) -> TunnelState {
+        TunnelState::Reconnecting { cause: Arc::clone(cause), url: self.last_url.clone(), retry_at }
     }
 
     fn set(&self, state: TunnelState) {

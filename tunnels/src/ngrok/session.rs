@@ -13,7 +13,7 @@ use ngrok::session::{Restart, SessionBuilder, Stop, Update};
 use ngrok::tunnel::{AcceptError, EndpointInfo, HttpTunnel, TunnelInfo};
 use ngrok::{EndpointConn, Session};
 use tokio::sync::watch;
-use tokio::time::{sleep, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 use url::Url;
 
 use super::connector::{Link, Phase};
@@ -30,6 +30,8 @@ const BIND_WITHIN: Duration = Duration::from_secs(20);
 /// The longest a reconnected session may take to bind again. The crate sleeps up to hours between
 /// its own tries, and only a new session ends such a sleep.
 const REBIND_WITHIN: Duration = Duration::from_secs(60);
+/// The longest the crate may take to notice that its link was cut.
+const NOTICE_WITHIN: Duration = Duration::from_secs(5);
 /// Steps of the graceful close.
 const UNBIND_WITHIN: Duration = Duration::from_secs(2);
 const DRAIN_WITHIN: Duration = Duration::from_secs(1);
@@ -215,8 +217,13 @@ impl Serving {
     async fn run(mut self) -> Result<(), NgrokError> {
         self.link.session.report(Report::Opened { url: self.url.clone() }).await;
         let ended = loop {
-            let rebind_by = match *self.phase.borrow() {
-                Phase::Dialed(since) => Some(since + REBIND_WITHIN),
+            let overdue = match *self.phase.borrow() {
+                Phase::Dialed(since) => Some((
+                    since + REBIND_WITHIN,
+                    NgrokError::Late { what: "the request to rebind", within: REBIND_WITHIN },
+                )),
+                // A crate that does not notice a cut link is wedged, and stays so.
+                Phase::Cut(since) => Some((since + NOTICE_WITHIN, NgrokError::HeartbeatLost)),
                 Phase::Bound | Phase::Lost | Phase::Rebound(_) => None,
             };
             tokio::select! {
@@ -232,9 +239,7 @@ impl Serving {
                         break Err(cause);
                     }
                 }
-                () = until(rebind_by) => {
-                    break Err(NgrokError::Late { what: "the request to rebind", within: REBIND_WITHIN });
-                }
+                cause = until(overdue) => break Err(cause),
                 connection = self.tunnel.next() => {
                     if let ControlFlow::Break(cause) = self.accepted(connection).await {
                         break Err(cause);
@@ -324,9 +329,12 @@ impl Serving {
     }
 }
 
-async fn until(deadline: Option<tokio::time::Instant>) {
-    match deadline {
-        Some(deadline) => sleep_until(deadline).await,
+async fn until(overdue: Option<(Instant, NgrokError)>) -> NgrokError {
+    match overdue {
+        Some((deadline, cause)) => {
+            sleep_until(deadline).await;
+            cause
+        }
         None => pending().await,
     }
 }
