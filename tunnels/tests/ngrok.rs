@@ -268,6 +268,37 @@ async fn six_hundred_idle_connections_do_not_keep_a_healthy_visitor_out() {
     assert_eq!((seen.sessions_open, seen.auths.len()), (1, 1));
 }
 
+#[tokio::test]
+async fn connections_that_are_never_introduced_do_not_hold_up_others() {
+    let edge = NgrokEdge::start().await.unwrap();
+    let served = start(settings(&edge));
+    let url = served.until_up().await;
+    let _beginnings = edge.half_open(300).await.unwrap();
+    for _ in 0..100 {
+        let reply = timeout(PATIENCE, async { client(&edge, &url).await.get("/after").await });
+        assert!(reply.await.unwrap().unwrap().status.is_success());
+    }
+    assert_eq!(edge.seen().auths.len(), 1);
+}
+
+#[tokio::test]
+async fn a_wedged_session_is_replaced() {
+    let edge = NgrokEdge::start().await.unwrap();
+    let mut served = start(NgrokSettings {
+        heartbeat_interval: Duration::from_millis(200),
+        heartbeat_tolerance: Duration::from_millis(200),
+        ..settings(&edge)
+    });
+    served.until_up().await;
+    // More than are held back: what is passed on then makes the crate's two loops wait for each
+    // other, and it does not even notice that its link is cut.
+    let _beginnings = edge.half_open(700).await.unwrap();
+    let url = served.back_up().await;
+    assert!(client(&edge, &url).await.get("/").await.unwrap().status.is_success());
+    let seen = timeout(PATIENCE, edge.until(|seen| seen.sessions_open == 1)).await.unwrap();
+    assert_eq!(seen.auths.last().unwrap().client_id, "", "a fresh session");
+}
+
 async fn a_burst_is_survived() {
     let edge = NgrokEdge::start().await.unwrap();
     let mut options = options();

@@ -30,8 +30,6 @@ const BIND_WITHIN: Duration = Duration::from_secs(20);
 /// The longest a reconnected session may take to bind again. The crate sleeps up to hours between
 /// its own tries, and only a new session ends such a sleep.
 const REBIND_WITHIN: Duration = Duration::from_secs(60);
-/// The longest the crate may take to notice that its link was cut.
-const NOTICE_WITHIN: Duration = Duration::from_secs(5);
 /// Steps of the graceful close.
 const UNBIND_WITHIN: Duration = Duration::from_secs(2);
 const DRAIN_WITHIN: Duration = Duration::from_secs(1);
@@ -57,9 +55,15 @@ pub(super) async fn run(settings: NgrokSettings, session: SessionLink) -> Result
         opened = open(&builder, &settings, &link) => opened,
     };
     let (ngrok, tunnel) = opened?;
-    Serving { url: public_url(tunnel.url())?, phase: link.phase.subscribe(), link, ngrok, tunnel }
-        .run()
-        .await
+    let serving = Serving {
+        url: public_url(tunnel.url())?,
+        phase: link.phase.subscribe(),
+        notice_within: settings.heartbeat_tolerance,
+        link,
+        ngrok,
+        tunnel,
+    };
+    serving.run().await
 }
 
 struct EndOnDrop(Arc<Link>);
@@ -209,6 +213,8 @@ struct Serving {
     url: Url,
     link: Arc<Link>,
     phase: watch::Receiver<Phase>,
+    /// The longest the crate may take to notice that its link was cut.
+    notice_within: Duration,
     ngrok: Session,
     tunnel: HttpTunnel,
 }
@@ -223,7 +229,7 @@ impl Serving {
                     NgrokError::Late { what: "the request to rebind", within: REBIND_WITHIN },
                 )),
                 // A crate that does not notice a cut link is wedged, and stays so.
-                Phase::Cut(since) => Some((since + NOTICE_WITHIN, NgrokError::HeartbeatLost)),
+                Phase::Cut(since) => Some((since + self.notice_within, NgrokError::HeartbeatLost)),
                 Phase::Bound | Phase::Lost | Phase::Rebound(_) => None,
             };
             tokio::select! {
