@@ -92,7 +92,7 @@ impl Tunnel {
     ) -> (TunnelHandle, mpsc::Receiver<Connection>) {
         let (gate, incoming) = Gate::new(options.limits);
         let (state, watch) = watch::channel(TunnelState::Connecting { attempt: 1 });
-        let (events, _) = broadcast::channel(EVENTS_KEPT);
+        let (events, from_the_start) = broadcast::channel(EVENTS_KEPT);
         let stop = CancellationToken::new();
         let policy = provider.policy();
         let backoff = Backoff::new(policy.law, Arc::clone(&options.jitter));
@@ -117,6 +117,7 @@ impl Tunnel {
             provider: name,
             state: watch,
             events,
+            from_the_start: Mutex::new(Some(from_the_start)),
             stop: stop.drop_guard(),
             task: tokio::sync::Mutex::new(Some(task)),
         };
@@ -130,6 +131,7 @@ pub struct TunnelHandle {
     provider: &'static str,
     state: watch::Receiver<TunnelState>,
     events: broadcast::Sender<TunnelEvent>,
+    from_the_start: Mutex<Option<broadcast::Receiver<TunnelEvent>>>,
     stop: DropGuard,
     task: tokio::sync::Mutex<Option<JoinHandle<()>>>,
 }
@@ -147,10 +149,12 @@ impl TunnelHandle {
         self.state.clone()
     }
 
-    /// What happens from now on. A reader that falls 256 events behind is told how many it missed.
+    /// What happens: for the first caller from the start, for later ones from now on. A reader that
+    /// falls 256 events behind is told how many it missed.
     #[must_use]
     pub fn events(&self) -> broadcast::Receiver<TunnelEvent> {
-        self.events.subscribe()
+        let mut first = self.from_the_start.lock().unwrap_or_else(PoisonError::into_inner);
+        first.take().unwrap_or_else(|| self.events.subscribe())
     }
 
     /// Closes the tunnel gracefully and waits until it is closed, which takes at most the provider's
@@ -383,7 +387,8 @@ impl Supervisor {
     }
 
     fn tell(&self, event: TunnelEvent) {
-        tracing::info!(target: "gateway_tunnels", provider = self.provider.name(), "{event}");
+        // The owner hears of it from whoever reads the events.
+        tracing::debug!(target: "gateway_tunnels", provider = self.provider.name(), "{event}");
         // Without a reader nobody wants to know.
         let _ = self.events.send(event);
     }

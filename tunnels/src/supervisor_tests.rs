@@ -220,6 +220,15 @@ async fn a_failure_that_does_not_pass_is_given_up() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_first_reader_of_events_misses_nothing() {
+    let handle = start(vec![vec![opened("https://one.example")]], options());
+    handle.state().wait_for(TunnelState::is_up).await.unwrap();
+    let told = told_until(&mut handle.events(), "is up").await;
+    assert_eq!(told[0], "opening the tunnel");
+    assert!(handle.events().is_empty(), "a second reader hears only what is new");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_panicking_provider_is_a_failure_and_not_the_end() {
     let handle = start(vec![vec![Step::Panic]], options());
     handle.state().wait_for(TunnelState::is_up).await.unwrap();
