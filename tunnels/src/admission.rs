@@ -2,8 +2,8 @@
 //!
 //! Its one rule: a stranger who opens connections and keeps them costs the healthy visitor nothing.
 //! At a limit the connection that has been idle longest makes room; only when none is idle is the
-//! newcomer turned away. What counts as idle is read off the bytes: a connection that never spoke,
-//! one that never finished a request head, and one that was answered a while ago. One whose request
+//! newcomer turned away. What counts as idle is read off the bytes: a connection that has not
+//! finished a request head, and, after those, one that was answered a while ago. One whose request
 //! is being worked on is never touched.
 use std::collections::BTreeMap;
 use std::fmt;
@@ -28,10 +28,12 @@ use crate::event::Note;
 /// Bounds on what visitors may hold open.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Limits {
-    /// Connections open at once, waiting ones included. ngrok's session dies at 512 streams, so this
-    /// stays well below.
+    /// Connections open at once, waiting ones included. ngrok's whole session dies at 512 streams, of
+    /// which 128 may stand in the crate's two queues where they cannot be counted, and closed ones
+    /// linger a moment (see [`LINGERING_MAX`]); so this stays well below.
     pub connections_max: usize,
-    /// Connections open at once from one address, where the provider states it.
+    /// Connections open at once from one address, where the provider states it. An IPv6 address is
+    /// its /64: whoever has one has all of it.
     pub per_address_max: usize,
     /// Connections that wait to be accepted by the server.
     pub backlog_max: usize,
@@ -43,7 +45,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            connections_max: 400,
+            connections_max: 320,
             per_address_max: 32,
             backlog_max: 64,
             idle_after: Duration::from_secs(30),
@@ -51,6 +53,9 @@ impl Default for Limits {
     }
 }
 
+/// Connections that were closed to make room but are not yet dropped by the server. Beyond these,
+/// newcomers are turned away until it has caught up.
+const LINGERING_MAX: usize = 32;
 /// The shortest time between two notes about a full tunnel.
 const NOTE_EVERY: Duration = Duration::from_secs(10);
 
@@ -65,6 +70,8 @@ pub(crate) struct Gate {
 struct Open {
     next_id: u64,
     entries: BTreeMap<u64, Arc<Entry>>,
+    /// Evicted, and not yet dropped by the server.
+    lingering: usize,
     shed: u64,
     evicted: u64,
     noted: Option<Instant>,
@@ -78,16 +85,16 @@ struct Entry {
 
 struct Activity {
     phase: Phase,
-    last: Instant,
+    /// When it began to wait for the visitor: opened, a head begun, or last written to. A head that
+    /// trickles in does not renew it.
+    waiting_since: Instant,
     /// How much of the blank line that ends a request head has just been read.
     matched: u8,
 }
 
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 enum Phase {
-    /// Not a byte yet.
-    Silent,
-    /// A request head has begun.
+    /// Waiting for the rest of a request head, or for its first byte.
     InHead,
     /// The last bytes went to the visitor.
     Answered,
@@ -109,7 +116,7 @@ impl Gate {
         now: Instant,
     ) -> Option<Note> {
         let address = match peer {
-            ClientAddress::Known(address) => Some(address.ip()),
+            ClientAddress::Known(address) => Some(one_visitor(address.ip())),
             ClientAddress::Header(_) | ClientAddress::Unknown => None,
         };
         let mut open = self.lock();
@@ -122,7 +129,7 @@ impl Gate {
         let entry = Arc::new(Entry {
             address,
             evict: CancellationToken::new(),
-            activity: Mutex::new(Activity { phase: Phase::Silent, last: now, matched: 0 }),
+            activity: Mutex::new(Activity { phase: Phase::InHead, waiting_since: now, matched: 0 }),
         });
         open.entries.insert(id, Arc::clone(&entry));
         drop(open);
@@ -156,6 +163,14 @@ impl fmt::Debug for Gate {
     }
 }
 
+/// What stands for one visitor: the address, or the /64 of an IPv6 one.
+fn one_visitor(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(v6) => IpAddr::V6((v6.to_bits() & !u128::from(u64::MAX)).into()),
+        v4 @ IpAddr::V4(_) => v4,
+    }
+}
+
 impl Open {
     /// Whether there is room for one more from `address`, after evicting an idle one if need be.
     fn make_room(&mut self, limits: &Limits, address: Option<IpAddr>, now: Instant) -> bool {
@@ -176,6 +191,9 @@ impl Open {
         now: Instant,
         among: impl Fn(&Entry) -> bool,
     ) -> bool {
+        if self.lingering >= LINGERING_MAX {
+            return false;
+        }
         let idlest = self
             .entries
             .iter()
@@ -186,8 +204,16 @@ impl Open {
         if let Some(entry) = self.entries.remove(&id) {
             entry.evict.cancel();
             self.evicted += 1;
+            self.lingering += 1;
         }
         true
+    }
+
+    /// The connection `id` is dropped.
+    fn dropped(&mut self, id: u64) {
+        if self.entries.remove(&id).is_none() {
+            self.lingering -= 1;
+        }
     }
 
     fn note(&mut self, now: Instant) -> Option<Note> {
@@ -209,22 +235,23 @@ impl Entry {
     fn idleness(&self, limits: &Limits, now: Instant) -> Option<(Phase, Instant)> {
         let activity = self.activity.lock().unwrap_or_else(PoisonError::into_inner);
         let idle = match activity.phase {
-            Phase::Silent | Phase::InHead => true,
-            Phase::Answered => now.duration_since(activity.last) >= limits.idle_after,
+            Phase::InHead => true,
+            Phase::Answered => now.duration_since(activity.waiting_since) >= limits.idle_after,
             Phase::Working => false,
         };
-        idle.then_some((activity.phase, activity.last))
+        idle.then_some((activity.phase, activity.waiting_since))
     }
 
     fn has_read(&self, bytes: &[u8]) {
         let mut activity = self.activity.lock().unwrap_or_else(PoisonError::into_inner);
-        activity.last = Instant::now();
-        if activity.phase == Phase::Working {
-            return;
-        }
-        if activity.phase != Phase::InHead {
-            activity.phase = Phase::InHead;
-            activity.matched = 0;
+        match activity.phase {
+            Phase::Working => return,
+            Phase::InHead => {}
+            Phase::Answered => {
+                activity.phase = Phase::InHead;
+                activity.waiting_since = Instant::now();
+                activity.matched = 0;
+            }
         }
         for byte in bytes {
             activity.matched = match (activity.matched, byte) {
@@ -244,7 +271,7 @@ impl Entry {
 
     fn has_written(&self) {
         let mut activity = self.activity.lock().unwrap_or_else(PoisonError::into_inner);
-        activity.last = Instant::now();
+        activity.waiting_since = Instant::now();
         activity.phase = Phase::Answered;
     }
 }
@@ -257,7 +284,7 @@ struct Seat {
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        self.gate.lock().entries.remove(&self.id);
+        self.gate.lock().dropped(self.id);
     }
 }
 

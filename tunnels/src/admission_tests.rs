@@ -102,6 +102,28 @@ async fn one_address_takes_only_its_own_connections_places() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn newcomers_wait_for_a_server_that_is_slow_to_drop_what_was_closed() {
+    let (gate, mut incoming) = Gate::new(limits(1, 100));
+    let mut undropped = Vec::new();
+    for _ in 0..=LINGERING_MAX {
+        let (visitor, connection) = visit(&gate, &mut incoming, ClientAddress::Unknown);
+        undropped.push((visitor, connection.unwrap()));
+    }
+    assert!(visit(&gate, &mut incoming, ClientAddress::Unknown).1.is_none());
+    undropped.clear();
+    assert!(visit(&gate, &mut incoming, ClientAddress::Unknown).1.is_some());
+}
+
+#[test]
+fn an_ipv6_network_is_one_visitor() {
+    let visitor = |text: &str| one_visitor(text.parse().unwrap());
+    assert_eq!(visitor("2001:db8:1:2:3::4"), visitor("2001:db8:1:2:ffff::"));
+    assert_ne!(visitor("2001:db8:1:2::"), visitor("2001:db8:1:3::"));
+    assert_eq!(visitor("::ffff:192.0.2.1"), visitor("192.0.2.1"));
+    assert_ne!(visitor("192.0.2.1"), visitor("192.0.2.2"));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_closed_connection_gives_its_place_back() {
     let (gate, mut incoming) = Gate::new(limits(1, 1));
     let (_v1, first) = visit(&gate, &mut incoming, known(1));

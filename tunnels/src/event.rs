@@ -13,9 +13,9 @@ use crate::error::TunnelError;
 pub enum TunnelState {
     /// No tunnel is wanted.
     Off,
-    /// A session is being opened.
+    /// A session is being opened, and the tunnel was never up before.
     Connecting {
-        /// 1 for the first try since the tunnel was last up.
+        /// 1 for the first try.
         attempt: u32,
     },
     /// The session is open and carries connections; the public address is being checked.
@@ -36,7 +36,8 @@ pub enum TunnelState {
     Reconnecting {
         /// Why it is gone.
         cause: Arc<TunnelError>,
-        /// The address that is kept when the session comes back, if the provider can keep it.
+        /// The address until now, if there was one. It stays the tunnel's address until another one
+        /// takes its place.
         url: Option<Url>,
         /// When the next try begins; `None` while one is running.
         retry_at: Option<Instant>,
@@ -69,16 +70,14 @@ impl TunnelState {
         }
     }
 
-    /// The public address, while it is known to lead here or is being checked.
+    /// The public address to serve under: one that leads here, is being checked, or will do so again
+    /// unless another one takes its place.
     #[must_use]
     pub const fn url(&self) -> Option<&Url> {
         match self {
             Self::Verifying { url, .. } | Self::Up { url, .. } => Some(url),
-            Self::Off
-            | Self::Connecting { .. }
-            | Self::Reconnecting { .. }
-            | Self::Failed { .. }
-            | Self::Closed => None,
+            Self::Reconnecting { url, .. } => url.as_ref(),
+            Self::Off | Self::Connecting { .. } | Self::Failed { .. } | Self::Closed => None,
         }
     }
 

@@ -92,7 +92,7 @@ impl Tunnel {
     ) -> (TunnelHandle, mpsc::Receiver<Connection>) {
         let (gate, incoming) = Gate::new(options.limits);
         let (state, watch) = watch::channel(TunnelState::Connecting { attempt: 1 });
-        let (events, _) = broadcast::channel(EVENTS_KEPT);
+        let (events, from_the_start) = broadcast::channel(EVENTS_KEPT);
         let stop = CancellationToken::new();
         let policy = provider.policy();
         let backoff = Backoff::new(policy.law, Arc::clone(&options.jitter));
@@ -108,6 +108,7 @@ impl Tunnel {
             openings: OpeningBudget::new(policy.openings_max),
             attempt: 0,
             last_url: None,
+            last_failure: None,
             lost_at: None,
             provider,
         };
@@ -116,6 +117,7 @@ impl Tunnel {
             provider: name,
             state: watch,
             events,
+            from_the_start: Mutex::new(Some(from_the_start)),
             stop: stop.drop_guard(),
             task: tokio::sync::Mutex::new(Some(task)),
         };
@@ -129,6 +131,7 @@ pub struct TunnelHandle {
     provider: &'static str,
     state: watch::Receiver<TunnelState>,
     events: broadcast::Sender<TunnelEvent>,
+    from_the_start: Mutex<Option<broadcast::Receiver<TunnelEvent>>>,
     stop: DropGuard,
     task: tokio::sync::Mutex<Option<JoinHandle<()>>>,
 }
@@ -146,10 +149,12 @@ impl TunnelHandle {
         self.state.clone()
     }
 
-    /// What happens from now on. A reader that falls 256 events behind is told how many it missed.
+    /// What happens: for the first caller from the start, for later ones from now on. A reader that
+    /// falls 256 events behind is told how many it missed.
     #[must_use]
     pub fn events(&self) -> broadcast::Receiver<TunnelEvent> {
-        self.events.subscribe()
+        let mut first = self.from_the_start.lock().unwrap_or_else(PoisonError::into_inner);
+        first.take().unwrap_or_else(|| self.events.subscribe())
     }
 
     /// Closes the tunnel gracefully and waits until it is closed, which takes at most the provider's
@@ -187,6 +192,7 @@ struct Supervisor {
     openings: OpeningBudget,
     attempt: u32,
     last_url: Option<Url>,
+    last_failure: Option<Arc<TunnelError>>,
     lost_at: Option<Instant>,
 }
 
@@ -195,7 +201,10 @@ impl Supervisor {
         while !self.stop.is_cancelled() {
             self.attempt += 1;
             self.openings.spend(Instant::now());
-            self.set(TunnelState::Connecting { attempt: self.attempt });
+            self.set(match &self.last_failure {
+                Some(cause) if self.last_url.is_some() => self.reconnecting(cause, None),
+                _ => TunnelState::Connecting { attempt: self.attempt },
+            });
             self.tell(TunnelEvent::Connecting { attempt: self.attempt });
             match self.session().await {
                 SessionEnd::Closed => break,
@@ -233,11 +242,8 @@ impl Supervisor {
             Decision::Wait(wait) => {
                 let retry_at = self.openings.earliest(now).max(now + wait);
                 let cause = Arc::new(cause);
-                self.set(TunnelState::Reconnecting {
-                    cause: Arc::clone(&cause),
-                    url: None,
-                    retry_at: Some(retry_at),
-                });
+                self.last_failure = Some(Arc::clone(&cause));
+                self.set(self.reconnecting(&cause, Some(retry_at)));
                 self.tell(TunnelEvent::Retrying { cause, after: retry_at.duration_since(now) });
                 tokio::select! {
                     biased;
@@ -302,20 +308,12 @@ impl Supervisor {
                 self.lost(Instant::now());
                 *check = Check::default();
                 let cause = Arc::new(cause);
-                self.set(TunnelState::Reconnecting {
-                    cause: Arc::clone(&cause),
-                    url: self.last_url.clone(),
-                    retry_at: None,
-                });
+                self.set(self.reconnecting(&cause, None));
                 self.tell(TunnelEvent::Lost { cause });
             }
             Report::Retrying { cause, after } => {
                 let cause = Arc::new(cause);
-                self.set(TunnelState::Reconnecting {
-                    cause: Arc::clone(&cause),
-                    url: self.last_url.clone(),
-                    retry_at: Some(Instant::now() + after),
-                });
+                self.set(self.reconnecting(&cause, Some(Instant::now() + after)));
                 self.tell(TunnelEvent::Retrying { cause, after });
             }
             Report::Note(note) => self.tell(TunnelEvent::Note(note)),
@@ -380,12 +378,17 @@ impl Supervisor {
         self.backoff.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn reconnecting(&self, cause: &Arc<TunnelError>, retry_at: Option<Instant>) -> TunnelState {
+        TunnelState::Reconnecting { cause: Arc::clone(cause), url: self.last_url.clone(), retry_at }
+    }
+
     fn set(&self, state: TunnelState) {
         self.state.send_replace(state);
     }
 
     fn tell(&self, event: TunnelEvent) {
-        tracing::info!(target: "gateway_tunnels", provider = self.provider.name(), "{event}");
+        // The owner hears of it from whoever reads the events.
+        tracing::debug!(target: "gateway_tunnels", provider = self.provider.name(), "{event}");
         // Without a reader nobody wants to know.
         let _ = self.events.send(event);
     }

@@ -173,6 +173,30 @@ async fn a_loss_that_the_provider_mends_keeps_address_and_session() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_address_stays_known_while_a_new_session_is_opened() {
+    let opening = || vec![Step::Sleep(7), Step::End(gone())];
+    let script = vec![
+        vec![opened("https://one.example"), Step::Sleep(5), Step::End(gone())],
+        opening(),
+        opening(),
+        vec![opened("https://two.example")],
+    ];
+    let handle = start(script, options());
+    let mut state = handle.state();
+    state.wait_for(TunnelState::is_up).await.unwrap();
+    let new = url("https://two.example");
+    loop {
+        state.changed().await.unwrap();
+        let now = state.borrow_and_update();
+        let address = now.url().expect("an address at all times");
+        if *address == new {
+            break;
+        }
+        assert_eq!(*address, url("https://one.example"), "{now:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_permanent_failure_is_told_with_its_cure_and_still_closes() {
     let handle = start(vec![vec![Step::End(rejected())]], options());
     let mut state = handle.state();
@@ -193,6 +217,15 @@ async fn a_failure_that_does_not_pass_is_given_up() {
     let failed = state.wait_for(TunnelState::is_final).await.unwrap().clone();
     let TunnelState::Failed { told, .. } = failed else { panic!("failed") };
     assert!(told.starts_with("given up after 3 tries: Cloudflare refused"), "{told}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_first_reader_of_events_misses_nothing() {
+    let handle = start(vec![vec![opened("https://one.example")]], options());
+    handle.state().wait_for(TunnelState::is_up).await.unwrap();
+    let told = told_until(&mut handle.events(), "is up").await;
+    assert_eq!(told[0], "opening the tunnel");
+    assert!(handle.events().is_empty(), "a second reader hears only what is new");
 }
 
 #[tokio::test(start_paused = true)]

@@ -333,9 +333,12 @@ async fn blocked_udp_falls_back_to_http2_once() {
     let first = bench.run().await;
     served.note(|note| *note == Note::Http2Fallback).await;
     timeout(PATIENCE, first.gone()).await.unwrap();
-    let second = bench.run().await;
+    let mut second = bench.run().await;
     assert!(second.argv().join(" ").contains("--protocol http2"));
     served.until_up().await;
+    second.order("exit 1").await.unwrap();
+    let third = bench.run().await;
+    assert!(third.argv().join(" ").contains("--protocol http2"), "it is remembered");
 }
 
 #[tokio::test]
@@ -435,6 +438,53 @@ async fn an_aborted_supervisor_takes_the_child_along() {
     runtime.shutdown_background();
     timeout(PATIENCE, run.gone()).await.unwrap();
     drop(served);
+}
+
+const GATEWAY_FOLDER: &str = "FOLDER_OF_THE_KILLED_GATEWAY";
+
+/// The gateway of the next test, in a process of its own that can be killed.
+#[tokio::test]
+#[ignore = "a process of another test"]
+async fn gateway_process() {
+    let folder = std::path::PathBuf::from(std::env::var_os(GATEWAY_FOLDER).unwrap());
+    let launcher = [
+        env!("CARGO_BIN_EXE_fake-cloudflared").into(),
+        "__exec".into(),
+        format!("--die-with={}", std::process::id()).into(),
+        "--".into(),
+    ];
+    let surroundings = Surroundings {
+        runtime_dir: folder.join("run"),
+        launcher: launcher.into(),
+        ..Surroundings::default()
+    };
+    let path = Some(folder.join("cloudflared"));
+    let settings = QuickSettings { path, timings: Timings::default() };
+    let provider = ProviderConfig::CloudflareQuick(settings).build(&surroundings);
+    let _served = Served::start(provider, options());
+    std::future::pending::<()>().await;
+}
+
+#[tokio::test]
+async fn a_killed_gateway_leaves_no_child_and_the_next_one_its_folder_clean() {
+    let bench = Bench::new(Scenario { ignore_sigterm: true, ..Scenario::default() }).await;
+    let mut gateway = tokio::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--ignored", "--exact", "gateway_process"])
+        .env(GATEWAY_FOLDER, bench.folder.path())
+        .stdout(std::process::Stdio::null())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let run = bench.run().await;
+    assert!(alive(run.pid()) && !bench.run_dir_is_empty());
+    gateway.kill().await.unwrap();
+    timeout(PATIENCE, run.gone()).await.unwrap();
+
+    bench.fake.set_scenario(Scenario::default()).unwrap();
+    let served = bench.start();
+    served.until_up().await;
+    served.handle.close().await;
+    assert!(bench.run_dir_is_empty(), "what the killed one left is removed");
 }
 
 #[tokio::test]

@@ -269,6 +269,64 @@ async fn six_hundred_idle_connections_do_not_keep_a_healthy_visitor_out() {
 }
 
 #[tokio::test]
+async fn connections_that_are_never_introduced_do_not_hold_up_others() {
+    let edge = NgrokEdge::start().await.unwrap();
+    let served = start(settings(&edge));
+    let url = served.until_up().await;
+    let _beginnings = edge.half_open(300).await.unwrap();
+    for _ in 0..100 {
+        let reply = timeout(PATIENCE, async { client(&edge, &url).await.get("/after").await });
+        assert!(reply.await.unwrap().unwrap().status.is_success());
+    }
+    assert_eq!(edge.seen().auths.len(), 1);
+}
+
+#[tokio::test]
+async fn a_wedged_session_is_replaced() {
+    let edge = NgrokEdge::start().await.unwrap();
+    let mut served = start(NgrokSettings {
+        heartbeat_interval: Duration::from_millis(200),
+        heartbeat_tolerance: Duration::from_millis(200),
+        ..settings(&edge)
+    });
+    served.until_up().await;
+    // More than are held back: what is passed on then makes the crate's two loops wait for each
+    // other, and it does not even notice that its link is cut.
+    let _beginnings = edge.half_open(700).await.unwrap();
+    let url = served.back_up().await;
+    assert!(client(&edge, &url).await.get("/").await.unwrap().status.is_success());
+    let seen = timeout(PATIENCE, edge.until(|seen| seen.sessions_open == 1)).await.unwrap();
+    assert_eq!(seen.auths.last().unwrap().client_id, "", "a fresh session");
+}
+
+async fn a_burst_is_survived() {
+    let edge = NgrokEdge::start().await.unwrap();
+    let mut options = options();
+    options.limits = Limits { per_address_max: usize::MAX, ..Limits::default() };
+    let served = Served::start(Arc::new(NgrokProvider::new(settings(&edge))), options);
+    let url = served.until_up().await;
+    let _held = edge.hold(1000, url.host_str().unwrap()).await.unwrap();
+    timeout(PATIENCE, edge.until(|seen| seen.proxied >= 1000)).await.unwrap();
+    // While the gate catches up, a newcomer may be turned away like everybody else.
+    let served_again = async {
+        while !client(&edge, &url).await.get("/after").await.is_ok_and(|r| r.status.is_success()) {}
+    };
+    timeout(PATIENCE, served_again).await.unwrap();
+    let seen = edge.seen();
+    assert_eq!((seen.sessions_open, seen.auths.len()), (1, 1), "the session was lost");
+}
+
+#[tokio::test]
+async fn a_burst_of_connections_does_not_end_the_session_on_one_thread() {
+    a_burst_is_survived().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_burst_of_connections_does_not_end_the_session_on_many_threads() {
+    a_burst_is_survived().await;
+}
+
+#[tokio::test]
 async fn one_address_cannot_hold_more_than_its_share() {
     let edge = NgrokEdge::start().await.unwrap();
     let served = start(settings(&edge));
@@ -409,4 +467,148 @@ fn the_authtoken_is_in_no_log_at_trace() {
     assert!(log.contains("the tunnel is up"), "the capture works");
     assert!(log.contains("the quietest line"), "the capture is loud");
     assert!(!log.contains(TOKEN), "the authtoken is in the log");
+}
+
+/// A proxy that answers CONNECT and demands these credentials.
+async fn connect_proxy(credentials: &'static str) -> std::net::SocketAddr {
+    use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, copy_bidirectional};
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let mut stream = BufReader::new(stream);
+                let mut head = Vec::new();
+                loop {
+                    let mut line = String::new();
+                    stream.read_line(&mut line).await.unwrap();
+                    if line.trim().is_empty() {
+                        break;
+                    }
+                    head.push(line.trim().to_ascii_lowercase());
+                }
+                let wanted =
+                    format!("proxy-authorization: basic {}", credentials.to_ascii_lowercase());
+                if !head.contains(&wanted) {
+                    let refusal =
+                        b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n";
+                    stream.write_all(refusal).await.unwrap();
+                    return;
+                }
+                let target = head[0].split(' ').nth(1).unwrap().to_owned();
+                let mut onward = tokio::net::TcpStream::connect(target).await.unwrap();
+                stream.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").await.unwrap();
+                let _ = copy_bidirectional(&mut stream, &mut onward).await;
+            });
+        }
+    });
+    address
+}
+
+#[tokio::test]
+async fn an_http_proxy_with_credentials_is_gone_through() {
+    let edge = NgrokEdge::start().await.unwrap();
+    let proxy = connect_proxy("dXNlcjpwQHNz").await;
+    let proxy_url = Some(format!("http://user:p%40ss@{proxy}").parse().unwrap());
+    let mut served = start(NgrokSettings { proxy_url, ..settings(&edge) });
+    let url = served.until_up().await;
+    assert!(client(&edge, &url).await.get("/").await.unwrap().status.is_success());
+    edge.drop_sessions();
+    assert_eq!(served.back_up().await, url);
+}
+
+#[tokio::test]
+async fn a_proxy_that_refuses_is_named_without_its_password() {
+    let edge = NgrokEdge::start().await.unwrap();
+    let proxy = connect_proxy("other").await;
+    let proxy_url = Some(format!("http://user:planted@{proxy}").parse().unwrap());
+    let settings = NgrokSettings { proxy_url, ..settings(&edge) };
+    assert!(!format!("{settings:?}").contains("planted"));
+    let mut served = start(settings);
+    let cause = served
+        .event(|event| match event {
+            TunnelEvent::Retrying { cause, .. } => Some(cause.clone()),
+            _ => None,
+        })
+        .await;
+    assert_eq!(cause.code(), "ngrok.proxy");
+    let told = cause.to_string();
+    assert!(told.contains("407") && told.contains(&proxy.to_string()), "{told}");
+    assert!(!told.contains("planted"));
+}
+
+#[tokio::test]
+async fn a_socks_proxy_is_gone_through() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
+    let edge = NgrokEdge::start().await.unwrap();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let proxy = listener.local_addr().unwrap();
+    let agent_addr = edge.agent_addr();
+    tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        // RFC 1928: a greeting that offers "no authentication", then CONNECT to an IPv4 address.
+        stream.read_exact(&mut [0; 3]).await.unwrap();
+        stream.write_all(&[5, 0]).await.unwrap();
+        let mut request = [0; 10];
+        stream.read_exact(&mut request).await.unwrap();
+        assert_eq!(request[..8], [5, 1, 0, 1, 127, 0, 0, 1]);
+        stream.write_all(&[5, 0, 0, 1, 127, 0, 0, 1, 0, 0]).await.unwrap();
+        let mut onward = tokio::net::TcpStream::connect(agent_addr).await.unwrap();
+        let _ = copy_bidirectional(&mut stream, &mut onward).await;
+    });
+    let proxy_url = Some(format!("socks5://{proxy}").parse().unwrap());
+    let served = start(NgrokSettings { proxy_url, ..settings(&edge) });
+    served.until_up().await;
+}
+
+#[tokio::test]
+async fn an_unsupported_proxy_is_refused_with_the_kinds_that_work() {
+    let proxy_url = Some("ftp://proxy.example".parse().unwrap());
+    let served = start(NgrokSettings { proxy_url, ..NgrokSettings::new(Authtoken::new(TOKEN)) });
+    let (code, _, hint) = served.until_failed().await;
+    assert_eq!(code, "ngrok.proxy_kind");
+    assert!(hint.unwrap().contains("socks5:"));
+}
+
+#[tokio::test]
+async fn a_rebind_that_stays_unanswered_is_cut_by_closing() {
+    let edge = NgrokEdge::start().await.unwrap();
+    let served = start(settings(&edge));
+    served.until_up().await;
+    edge.turn(|knobs| knobs.mute_binds = true);
+    edge.drop_sessions();
+    timeout(PATIENCE, edge.until(|seen| seen.auths.len() == 2)).await.unwrap();
+    assert!(matches!(*served.handle.state().borrow(), TunnelState::Reconnecting { .. }));
+    timeout(Duration::from_secs(3), served.handle.close()).await.unwrap();
+    timeout(PATIENCE, edge.until(|seen| seen.sessions_open == 0)).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_buffering_edge_holds_event_streams_back_and_a_browser_meets_the_interstitial() {
+    let edge = NgrokEdge::start().await.unwrap();
+    let served = start(settings(&edge));
+    let url = served.until_up().await;
+    edge.turn(|knobs| {
+        knobs.buffer_get_sse = true;
+        knobs.interstitial = true;
+    });
+    let browser = Request::get("/").header("user-agent", "Mozilla/5.0").body(Full::default());
+    let reply = client(&edge, &url).await.send(browser.unwrap()).await.unwrap();
+    assert_eq!(reply.headers["ngrok-error-code"], "ERR_NGROK_6024");
+    let sse = Request::get("/sse").header("accept", "text/event-stream").body(Full::default());
+    let mut visitor = client(&edge, &url).await;
+    let open = tokio::spawn(async move { visitor.send(sse.unwrap()).await.unwrap() });
+    timeout(PATIENCE, edge.until(|seen| seen.proxying == 1)).await.unwrap();
+    let sent = async {
+        while served.sse.send("one").is_err() {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(PATIENCE, sent).await.unwrap();
+    assert!(!open.is_finished());
+    served.sse.send("end").unwrap();
+    assert!(timeout(PATIENCE, open).await.unwrap().unwrap().body.contains("data: one"));
+    let reply =
+        PublicClient::connect(edge.public_addr(), "nobody.test").await.unwrap().get("/").await;
+    assert_eq!(reply.unwrap().headers["ngrok-error-code"], "ERR_NGROK_3200");
 }

@@ -14,6 +14,7 @@ mod output;
 mod quick;
 
 use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use futures::FutureExt;
@@ -67,13 +68,16 @@ impl Default for Timings {
 pub struct QuickTunnel {
     settings: QuickSettings,
     surroundings: Surroundings,
+    /// What the network was found to let through, remembered over sessions: finding out takes
+    /// seconds and costs one of few creations.
+    protocol: Arc<OnceLock<&'static str>>,
 }
 
 impl QuickTunnel {
     /// A provider with these settings.
     #[must_use]
-    pub const fn new(settings: QuickSettings, surroundings: Surroundings) -> Self {
-        Self { settings, surroundings }
+    pub fn new(settings: QuickSettings, surroundings: Surroundings) -> Self {
+        Self { settings, surroundings, protocol: Arc::default() }
     }
 }
 
@@ -100,8 +104,7 @@ impl Provider for QuickTunnel {
     }
 
     fn run(&self, link: SessionLink) -> BoxFuture<'static, Result<(), TunnelError>> {
-        let (settings, surroundings) = (self.settings.clone(), self.surroundings.clone());
-        async move { quick::run(settings, surroundings, link).await.map_err(TunnelError::from) }
-            .boxed()
+        let tunnel = self.clone();
+        async move { quick::run(tunnel, link).await.map_err(TunnelError::from) }.boxed()
     }
 }

@@ -15,7 +15,7 @@ use super::error::CloudflaredError;
 use super::executable::{self, Version};
 use super::origin::Origin;
 use super::output::{Output, Seen};
-use super::{QuickSettings, Timings, metrics, outcome};
+use super::{QuickSettings, QuickTunnel, Timings, metrics, outcome};
 use crate::event::Note;
 use crate::provider::{Report, SessionLink};
 use crate::settings::Surroundings;
@@ -25,11 +25,8 @@ const UNAUTHORIZED_ENOUGH: usize = 3;
 /// So many failed QUIC dials without any success mean that UDP is blocked.
 const QUIC_FAILURES_ENOUGH: u32 = 3;
 
-pub(super) async fn run(
-    settings: QuickSettings,
-    surroundings: Surroundings,
-    link: SessionLink,
-) -> Result<(), CloudflaredError> {
+pub(super) async fn run(tunnel: QuickTunnel, link: SessionLink) -> Result<(), CloudflaredError> {
+    let QuickTunnel { settings, surroundings, protocol } = tunnel;
     let closing = link.closing().clone();
     let session = async {
         let executable = executable::find(settings.path.as_deref(), &surroundings.environment)?;
@@ -51,11 +48,11 @@ pub(super) async fn run(
         () = closing.cancelled() => return Ok(()),
         quick = session => quick?,
     };
-    match quick.serve("auto").await? {
+    match quick.serve(protocol.get().copied().unwrap_or("auto")).await? {
         Ended::Closed => Ok(()),
         Ended::QuicBlocked => {
             quick.link.note(Note::Http2Fallback);
-            quick.serve("http2").await.map(|_| ())
+            quick.serve(protocol.get_or_init(|| "http2")).await.map(|_| ())
         }
     }
 }

@@ -18,7 +18,7 @@ use url::Url;
 use super::error::NgrokError;
 use super::proxy;
 use super::rebind::Rebind;
-use super::stream::{CutStream, OnRebind};
+use super::stream::{CutStream, OnRebind, WatchedStream};
 use crate::error::TunnelError;
 use crate::provider::{Report, SessionLink};
 
@@ -30,7 +30,9 @@ const STEP_WITHIN: Duration = Duration::from_secs(10);
 pub(super) enum Phase {
     /// The first session is being opened, or the tunnel is bound and carries connections.
     Bound,
-    /// The connection is gone.
+    /// The connection was cut here since then; the crate should notice at once.
+    Cut(Instant),
+    /// The crate has noticed that the connection is gone.
     Lost,
     /// A new connection stands since then; the crate signs in and binds again.
     Dialed(Instant),
@@ -75,6 +77,13 @@ impl Link {
 
     /// Ends the present physical connection; the crate reconnects at once.
     pub(super) fn cut(&self, reason: NgrokError) {
+        self.phase.send_if_modified(|phase| {
+            let bound = matches!(phase, Phase::Bound);
+            if bound {
+                *phase = Phase::Cut(Instant::now());
+            }
+            bound
+        });
         let mut state = self.state();
         state.cut_reason.get_or_insert(reason);
         state.cut.cancel();
@@ -135,7 +144,7 @@ impl Link {
         let own_reason = self.state().cut_reason.take();
         let mut cause = own_reason.unwrap_or_else(|| NgrokError::of_accept(cause));
         let was = self.phase.send_replace(Phase::Lost);
-        if matches!(was, Phase::Bound | Phase::Rebound(_)) {
+        if matches!(was, Phase::Bound | Phase::Cut(_) | Phase::Rebound(_)) {
             self.session.report(Report::Lost { cause: cause.clone().into() }).await;
         }
         loop {
@@ -201,7 +210,7 @@ impl Link {
                 link.phase.send_replace(Phase::Rebound(answer));
             })
         });
-        Ok(Box::new(CutStream::new(stream, &cut, on_rebind)))
+        Ok(Box::new(WatchedStream::new(CutStream::new(stream, &cut), on_rebind)))
     }
 }
 

@@ -3,12 +3,13 @@
 //! The `ngrok` crate alone is no daemon: its reconnects back off to hours, a dead link stays
 //! "connected", closing sends nothing, and a permanent refusal during a reconnect is retried for
 //! ever. Everything that cures this sits in the connector it is given ([`connector`]) and in the
-//! stream that connector returns ([`stream`]), which can be cut and which reads the answer to the
-//! rebind off the wire.
+//! stream that connector returns ([`stream`]), which can be cut, reads the answer to the rebind off
+//! the wire, and orders what arrives so that a burst of visitors cannot wedge the crate.
 mod connector;
 mod error;
 mod proxy;
 mod rebind;
+mod reorder;
 mod session;
 mod stream;
 

@@ -13,7 +13,7 @@ use ngrok::session::{Restart, SessionBuilder, Stop, Update};
 use ngrok::tunnel::{AcceptError, EndpointInfo, HttpTunnel, TunnelInfo};
 use ngrok::{EndpointConn, Session};
 use tokio::sync::watch;
-use tokio::time::{sleep, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 use url::Url;
 
 use super::connector::{Link, Phase};
@@ -55,9 +55,15 @@ pub(super) async fn run(settings: NgrokSettings, session: SessionLink) -> Result
         opened = open(&builder, &settings, &link) => opened,
     };
     let (ngrok, tunnel) = opened?;
-    Serving { url: public_url(tunnel.url())?, phase: link.phase.subscribe(), link, ngrok, tunnel }
-        .run()
-        .await
+    let serving = Serving {
+        url: public_url(tunnel.url())?,
+        phase: link.phase.subscribe(),
+        notice_within: settings.heartbeat_tolerance,
+        link,
+        ngrok,
+        tunnel,
+    };
+    serving.run().await
 }
 
 struct EndOnDrop(Arc<Link>);
@@ -207,6 +213,8 @@ struct Serving {
     url: Url,
     link: Arc<Link>,
     phase: watch::Receiver<Phase>,
+    /// The longest the crate may take to notice that its link was cut.
+    notice_within: Duration,
     ngrok: Session,
     tunnel: HttpTunnel,
 }
@@ -215,8 +223,13 @@ impl Serving {
     async fn run(mut self) -> Result<(), NgrokError> {
         self.link.session.report(Report::Opened { url: self.url.clone() }).await;
         let ended = loop {
-            let rebind_by = match *self.phase.borrow() {
-                Phase::Dialed(since) => Some(since + REBIND_WITHIN),
+            let overdue = match *self.phase.borrow() {
+                Phase::Dialed(since) => Some((
+                    since + REBIND_WITHIN,
+                    NgrokError::Late { what: "the request to rebind", within: REBIND_WITHIN },
+                )),
+                // A crate that does not notice a cut link is wedged, and stays so.
+                Phase::Cut(since) => Some((since + self.notice_within, NgrokError::HeartbeatLost)),
                 Phase::Bound | Phase::Lost | Phase::Rebound(_) => None,
             };
             tokio::select! {
@@ -232,9 +245,7 @@ impl Serving {
                         break Err(cause);
                     }
                 }
-                () = until(rebind_by) => {
-                    break Err(NgrokError::Late { what: "the request to rebind", within: REBIND_WITHIN });
-                }
+                cause = until(overdue) => break Err(cause),
                 connection = self.tunnel.next() => {
                     if let ControlFlow::Break(cause) = self.accepted(connection).await {
                         break Err(cause);
@@ -324,9 +335,12 @@ impl Serving {
     }
 }
 
-async fn until(deadline: Option<tokio::time::Instant>) {
-    match deadline {
-        Some(deadline) => sleep_until(deadline).await,
+async fn until(overdue: Option<(Instant, NgrokError)>) -> NgrokError {
+    match overdue {
+        Some((deadline, cause)) => {
+            sleep_until(deadline).await;
+            cause
+        }
         None => pending().await,
     }
 }

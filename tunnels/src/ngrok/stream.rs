@@ -1,7 +1,7 @@
-//! The stream an ngrok session runs over: it can be cut from outside, and it watches for the rebind.
+//! The streams an ngrok session runs over: one that can be cut, and one that is watched.
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -9,6 +9,10 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_util::sync::CancellationToken;
 
 use super::rebind::{Rebind, RebindReader};
+use super::reorder::Reorder;
+
+/// How much is read at once: the largest TLS record.
+const CHUNK: usize = 16 * 1024;
 
 /// A stream that ends at once, for reader and writer, when its token is cancelled.
 ///
@@ -18,28 +22,31 @@ pub(crate) struct CutStream<S> {
     inner: Option<S>,
     read_cut: BoxFuture<'static, ()>,
     write_cut: BoxFuture<'static, ()>,
-    rebind: Option<(RebindReader, OnRebind)>,
 }
 
-/// Called once, with the answer to the rebind.
-pub(crate) type OnRebind = Box<dyn FnOnce(Rebind) + Send>;
-
 impl<S> CutStream<S> {
-    pub(crate) fn new(inner: S, cut: &CancellationToken, on_rebind: Option<OnRebind>) -> Self {
+    pub(crate) fn new(inner: S, cut: &CancellationToken) -> Self {
         Self {
             inner: Some(inner),
             read_cut: cut.clone().cancelled_owned().boxed(),
             write_cut: cut.clone().cancelled_owned().boxed(),
-            rebind: on_rebind.map(|tell| (RebindReader::default(), tell)),
         }
     }
+}
 
-    fn watch_for_rebind(&mut self, bytes: &[u8]) {
-        let Some((reader, _)) = &mut self.rebind else { return };
-        let Some(answer) = reader.feed(bytes) else { return };
-        if let Some((_, tell)) = self.rebind.take() {
-            tell(answer);
+impl<S: Unpin> CutStream<S> {
+    fn readable(&mut self, cx: &mut Context<'_>) -> io::Result<Pin<&mut S>> {
+        if self.inner.is_some() && self.read_cut.poll_unpin(cx).is_ready() {
+            self.inner = None;
         }
+        self.inner.as_mut().map(Pin::new).ok_or_else(cut_off)
+    }
+
+    fn writable(&mut self, cx: &mut Context<'_>) -> io::Result<Pin<&mut S>> {
+        if self.inner.is_some() && self.write_cut.poll_unpin(cx).is_ready() {
+            self.inner = None;
+        }
+        self.inner.as_mut().map(Pin::new).ok_or_else(cut_off)
     }
 }
 
@@ -53,26 +60,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for CutStream<S> {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let this = &mut *self;
-        if this.inner.is_some() && this.read_cut.poll_unpin(cx).is_ready() {
-            this.inner = None;
-        }
-        let Some(inner) = &mut this.inner else { return Poll::Ready(Err(cut_off())) };
-        let before = buf.filled().len();
-        let read = Pin::new(inner).poll_read(cx, buf);
-        if this.rebind.is_some() {
-            this.watch_for_rebind(&buf.filled()[before..]);
-        }
-        read
-    }
-}
-
-impl<S: AsyncWrite + Unpin> CutStream<S> {
-    fn writable(&mut self, cx: &mut Context<'_>) -> io::Result<Pin<&mut S>> {
-        if self.inner.is_some() && self.write_cut.poll_unpin(cx).is_ready() {
-            self.inner = None;
-        }
-        self.inner.as_mut().map(Pin::new).ok_or_else(cut_off)
+        self.readable(cx)?.poll_read(cx, buf)
     }
 }
 
@@ -94,6 +82,77 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for CutStream<S> {
     }
 }
 
+/// The agent's side: what arrives is watched for the answer to a rebind, and put into an order the
+/// crate can bear.
+pub(super) struct WatchedStream<S> {
+    inner: S,
+    chunk: Box<[u8]>,
+    reorder: Reorder,
+    rebind: Option<(RebindReader, OnRebind)>,
+}
+
+/// Called once, with the answer to the rebind.
+pub(super) type OnRebind = Box<dyn FnOnce(Rebind) + Send>;
+
+impl<S> WatchedStream<S> {
+    pub(super) fn new(inner: S, on_rebind: Option<OnRebind>) -> Self {
+        Self {
+            inner,
+            chunk: vec![0; CHUNK].into(),
+            reorder: Reorder::default(),
+            rebind: on_rebind.map(|tell| (RebindReader::default(), tell)),
+        }
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for WatchedStream<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = &mut *self;
+        while this.reorder.ready().is_empty() {
+            let mut chunk = ReadBuf::new(&mut this.chunk);
+            ready!(Pin::new(&mut this.inner).poll_read(cx, &mut chunk))?;
+            let bytes = chunk.filled();
+            if bytes.is_empty() {
+                return Poll::Ready(Ok(()));
+            }
+            this.reorder.feed(bytes);
+            let answer = this.rebind.as_mut().and_then(|(reader, _)| reader.feed(bytes));
+            if let Some(answer) = answer
+                && let Some((_, tell)) = this.rebind.take()
+            {
+                tell(answer);
+            }
+        }
+        let ready = this.reorder.ready();
+        let count = ready.len().min(buf.remaining());
+        buf.put_slice(&ready[..count]);
+        this.reorder.consume(count);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for WatchedStream<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.inner).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_shutdown(cx)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -104,7 +163,7 @@ mod tests {
     async fn a_cut_ends_a_waiting_reader_and_closes_the_other_side() {
         let (near, mut far) = tokio::io::duplex(64);
         let cut = CancellationToken::new();
-        let mut stream = CutStream::new(near, &cut, None);
+        let mut stream = CutStream::new(near, &cut);
         let reading = tokio::spawn(async move {
             let error = stream.read_u8().await.unwrap_err();
             (stream, error)

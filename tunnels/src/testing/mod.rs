@@ -9,7 +9,7 @@ mod http_client;
 
 use std::time::Duration;
 
-pub use self::edge::{AuthSeen, BindSeen, Command, Knobs, NgrokEdge, Seen};
+pub use self::edge::{AuthSeen, BindSeen, Command, HalfOpen, Knobs, NgrokEdge, Seen};
 pub use self::fake_cloudflared::{
     Exit, FakeCloudflared, Run, Scenario, main as fake_cloudflared_main,
 };

@@ -31,7 +31,7 @@ pub(super) async fn serve(stream: TcpStream, acceptor: TlsAcceptor, shared: Arc<
     let _ = stream.set_nodelay(true);
     let Ok(stream) = acceptor.accept(stream).await else { return };
     let cut = CancellationToken::new();
-    let stream = CutStream::new(stream, &cut, None);
+    let stream = CutStream::new(stream, &cut);
     let mux = SessionBuilder::new(stream).server().stream_limit(STREAM_LIMIT).start();
     let (opener, mut acceptor) = Typed::new(mux).split_typed();
     let agent = Agent { id: shared.next(), shared, opener, cut };

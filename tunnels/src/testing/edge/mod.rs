@@ -285,6 +285,24 @@ impl NgrokEdge {
         Ok(())
     }
 
+    /// Begins `count` visitors' connections towards every agent and never introduces them: the
+    /// beginnings of a burst. They stay until the value is dropped.
+    ///
+    /// # Errors
+    ///
+    /// When a session is gone.
+    pub async fn half_open(&self, count: usize) -> io::Result<HalfOpen> {
+        let openers: Vec<Opener> =
+            lock(&self.shared.sessions).values().map(|session| session.opener.clone()).collect();
+        let mut streams = Vec::new();
+        for mut opener in openers {
+            for _ in 0..count {
+                streams.push(agent::open(&mut opener, agent::PROXY).await?);
+            }
+        }
+        Ok(HalfOpen(streams))
+    }
+
     /// Opens `count` visitors' connections that begin a request and never finish it.
     ///
     /// # Errors
@@ -299,6 +317,16 @@ impl NgrokEdge {
             held.push(stream);
         }
         Ok(held)
+    }
+}
+
+/// Streams to agents whose introduction never came; see [`NgrokEdge::half_open`].
+#[must_use = "dropping it closes the streams"]
+pub struct HalfOpen(Vec<muxado::typed::TypedStream>);
+
+impl std::fmt::Debug for HalfOpen {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "HalfOpen({})", self.0.len())
     }
 }
 

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use gateway_os::launch::{EXEC_SUBCOMMAND, exec_main};
 use gateway_os::process::{ProcessId, Signal, signal};
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
@@ -48,6 +49,10 @@ pub fn main() -> ExitCode {
         loop {
             std::thread::park();
         }
+    }
+    if argv.get(1).is_some_and(|word| word == EXEC_SUBCOMMAND) {
+        // Stands in for the gateway's own hidden subcommand, as a launcher.
+        return refuse(&exec_main(std::env::args_os().skip(2)).to_string());
     }
     let executable = PathBuf::from(argv.first().map_or("", String::as_str));
     let sidecar = match std::fs::read(sidecar_of(&executable)) {
