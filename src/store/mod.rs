@@ -9,6 +9,7 @@
 //! migration in `schema.rs`. SQL never leaves this module.
 mod error;
 mod events;
+mod examine;
 mod reader;
 mod requests;
 mod schema;
@@ -23,6 +24,7 @@ use rusqlite::Connection;
 use tokio::sync::{oneshot, watch};
 
 pub use self::error::StoreError;
+pub use self::examine::{Examination, Soundness};
 use self::reader::ReaderPool;
 pub use self::reader::{ReadTx, cursor_from_text};
 pub use self::subscription::Subscription;
