@@ -4,10 +4,14 @@
 //! Layers, lowest first; imports go downward only (`tests/architecture.rs` holds the table):
 //! `model`, `policy`, `config`, `clock`, `qr`, `telemetry` → `store`, `secret`, `http`, `audit` →
 //! `auth`, `project`, `executor`, `task` → `mcp`, `web` → `gateway` → `cli`.
+pub mod auth;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod executor;
+pub mod gateway;
 pub mod http;
+pub mod mcp;
 pub mod model;
 pub mod project;
 pub mod qr;
@@ -15,3 +19,4 @@ pub mod secret;
 pub mod store;
 pub mod task;
 pub mod telemetry;
+pub mod web;

@@ -229,6 +229,28 @@ pub fn check_private_dir(path: &Path) -> Result<(), PrivateDirError> {
     Ok(())
 }
 
+/// Whether other users could put files into an existing folder: it belongs to one of them, or its
+/// mode lets everybody write. Its group is trusted, as Debian does for `/usr/local/bin`. On Windows
+/// the system's own access rules are trusted.
+///
+/// # Errors
+///
+/// When it is no folder, or cannot be looked at.
+pub fn others_may_write(path: &Path) -> io::Result<bool> {
+    let meta = fs::metadata(path)?;
+    if !meta.is_dir() {
+        return Err(io::ErrorKind::NotADirectory.into());
+    }
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        let own = [0, rustix::process::geteuid().as_raw()].contains(&meta.uid());
+        Ok(!own || meta.mode() & 0o002 != 0)
+    }
+    #[cfg(not(unix))]
+    Ok(false)
+}
+
 /// Whether a write survives a power cut.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Durability {
@@ -384,6 +406,20 @@ mod tests {
         let file = root.path().join("file");
         fs::write(&file, "").unwrap();
         assert!(matches!(private_dir(&file), Err(PrivateDirError::NotAFolder { .. })));
+    }
+
+    #[test]
+    fn folders_that_everybody_may_write_are_told_from_the_owners() {
+        let root = tempfile::tempdir().unwrap();
+        assert!(!others_may_write(root.path()).unwrap());
+        assert!(!others_may_write(Path::new("/usr/bin")).unwrap());
+        // Sticky or not: anybody can add a program that is not there yet.
+        fs::set_permissions(root.path(), fs::Permissions::from_mode(0o1777)).unwrap();
+        assert!(others_may_write(root.path()).unwrap());
+        assert!(others_may_write(&root.path().join("missing")).is_err());
+        let file = root.path().join("file");
+        fs::write(&file, "").unwrap();
+        assert_eq!(others_may_write(&file).unwrap_err().kind(), io::ErrorKind::NotADirectory);
     }
 
     #[test]

@@ -76,6 +76,24 @@ pub struct ExecOptions {
     pub die_with_parent: bool,
 }
 
+/// The words to put before a program's own command line, so that it prepares itself first: what
+/// [`exec_command`] starts, for callers that build their own command.
+#[must_use]
+pub fn exec_prefix(own: &Path, options: ExecOptions) -> Vec<OsString> {
+    let mut words = vec![own.as_os_str().to_owned(), EXEC_SUBCOMMAND.into()];
+    if options.session {
+        words.push("--session".into());
+    }
+    if options.group {
+        words.push("--group".into());
+    }
+    if options.die_with_parent {
+        words.push(format!("--die-with={}", std::process::id()).into());
+    }
+    words.push("--".into());
+    words
+}
+
 /// A command that becomes `program` after preparing itself. Add arguments of the program after it.
 #[must_use]
 pub fn exec_command(own: &Executable, options: ExecOptions, program: &OsStr) -> Command {

@@ -4,6 +4,7 @@
 //! `Unsupported` whose text names what is missing, never a silent success. Only Linux is claimed.
 //!
 //! No module reads the environment, the clock or a configuration: what they need is a parameter.
+pub mod control;
 pub mod disk;
 pub mod facts;
 pub mod folders;
@@ -12,6 +13,7 @@ pub mod limits;
 pub mod listener;
 pub mod lock;
 pub mod peer;
+pub mod private_file;
 pub mod process;
 pub mod program;
 pub mod ready;

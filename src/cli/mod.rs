@@ -1,12 +1,15 @@
 //! The command line: arguments, commands, output, exit codes. The only user of `anyhow`-style
 //! end-of-the-line errors ([`CliError`]); everything below returns typed ones.
 mod args;
+mod browser;
 mod commands;
 mod context;
 mod error;
 mod reach;
 mod render;
+mod service;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -14,7 +17,8 @@ use clap::Parser;
 pub use self::args::Cli;
 use self::args::Command;
 use self::context::Context;
-use self::error::{CliError, Exit};
+use self::error::CliError;
+use crate::secret::{HELPER_COMMAND, helper_main};
 
 /// Runs the command line of this process and returns its exit code.
 ///
@@ -22,9 +26,8 @@ use self::error::{CliError, Exit};
 /// own, and know neither configuration nor runtime.
 #[must_use]
 pub fn main() -> ExitCode {
-    let mut arguments = std::env::args_os();
-    let _program = arguments.next();
-    if let Some(code) = hidden(arguments) {
+    let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
+    if let Some(code) = hidden(arguments.into_iter()) {
         return code;
     }
     let cli = match Cli::try_parse() {
@@ -42,6 +45,16 @@ pub fn main() -> ExitCode {
             ExitCode::from(error.exit as u8)
         }
     }
+}
+
+/// Runs a hidden subcommand, if this is one.
+fn hidden(arguments: impl Iterator<Item = OsString> + Clone) -> Option<ExitCode> {
+    if let Some(code) = crate::executor::shim::hidden_command(arguments.clone()) {
+        return Some(code);
+    }
+    let mut arguments = arguments;
+    let command = arguments.next()?;
+    (command == HELPER_COMMAND).then(|| helper_main(arguments))
 }
 
 fn run(cli: Cli) -> Result<(), CliError> {

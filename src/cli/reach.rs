@@ -8,7 +8,7 @@ use super::context::Context;
 use super::error::{CliError, Exit};
 use crate::clock::SystemClock;
 use crate::gateway::admin::{AdminClient, AdminClientError, Call, CallError, CallErrorKind};
-use crate::gateway::{Owner, StateError};
+use crate::gateway::{Owner, StartupError, StateError};
 
 /// Makes one call, of the running gateway or, when none runs, of its state folder.
 ///
@@ -40,9 +40,9 @@ pub(super) async fn call_running(
 async fn alone(context: &Context, call: Call) -> Result<Value, CliError> {
     refuse_agents()?;
     let loaded = context.config()?;
-    let owner = Owner::alone(&context.folders, &loaded.config, &context.env, Arc::new(SystemClock))
-        .await
-        .map_err(CliError::from)?;
+    let clock = Arc::new(SystemClock);
+    // The state is held, and with it its lock, until the call is answered.
+    let (owner, _state) = Owner::alone(&context.folders, &loaded.config, &context.env, clock)?;
     Ok(owner.call(call).await?)
 }
 
@@ -87,6 +87,20 @@ impl From<CallError> for CliError {
             CallErrorKind::Config => Exit::Config,
         };
         Self::new(exit, &error.message).hint(&error.hint)
+    }
+}
+
+impl From<StartupError> for CliError {
+    fn from(error: StartupError) -> Self {
+        let hint = error.hint();
+        let exit = match error {
+            StartupError::State(error) => return error.into(),
+            StartupError::Folder(_) => Exit::Permission,
+            StartupError::Setting(_) | StartupError::Secret(_) => Exit::Config,
+            StartupError::Listen { .. } | StartupError::Tunnel { .. } => Exit::Unavailable,
+            StartupError::Store(_) | StartupError::System(_) => Exit::Failed,
+        };
+        Self::new(exit, error).hint(hint)
     }
 }
 

@@ -20,8 +20,8 @@ const TABLE: [(&str, bool); 18] = [
     ("server.listen", RESTART),
     ("server.public_url", RESTART),
     ("server.allow_lan", RESTART),
-    ("server.allowed_hosts", LIVE),
-    ("server.trusted_proxies", LIVE),
+    ("server.allowed_hosts", RESTART),
+    ("server.trusted_proxies", RESTART),
     ("tunnel", RESTART),
     ("auth", LIVE),
     ("tasks.max_concurrent", LIVE),
@@ -29,7 +29,7 @@ const TABLE: [(&str, bool); 18] = [
     ("tasks.max_timeout", LIVE),
     ("tasks.output_bytes_max", LIVE),
     ("tasks.on_shutdown", LIVE),
-    ("limits", LIVE),
+    ("limits", RESTART),
     ("log.level", LIVE),
     ("log", RESTART),
     ("secrets", RESTART),
@@ -88,7 +88,7 @@ mod tests {
         new.log.level = crate::config::LogLevel::Debug;
         let changes: Vec<_> =
             changes(&old, &new).into_iter().map(|c| (c.key.to_string(), c.needs_restart)).collect();
-        let expected = [("limits.burst", false), ("log.keep", true), ("log.level", false)];
+        let expected = [("limits.burst", true), ("log.keep", true), ("log.level", false)];
         assert_eq!(changes, expected.map(|(key, restart)| (key.to_owned(), restart)));
     }
 }

@@ -4,6 +4,7 @@
 //! comes back as [`Report`]s through a bounded channel, everything the engine wants goes in as
 //! [`Command`]s. An executor never touches the store. A new executor is a new module here and one
 //! line where the composition root fills the [`Registry`].
+pub mod claude;
 mod contract;
 mod registry;
 pub mod shim;

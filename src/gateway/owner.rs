@@ -46,7 +46,7 @@ pub struct Owner {
     pub(super) store: Store,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) clients: super::clients::Clients,
-    pub(super) diffs: super::workspaces::ProjectWorkspaces,
+    pub(super) workspaces: super::workspaces::ProjectWorkspaces,
     /// The engine and the rest of a running gateway; none when the owner's command works alone.
     pub(super) running: Option<(EngineHandle, Arc<dyn Running>)>,
 }
@@ -185,7 +185,7 @@ impl Owner {
         stat_only: bool,
     ) -> Result<Value, CallError> {
         let task = self.find(text)?;
-        let mut diff = self.diffs.whole_diff(&task, path, stat_only).await.map_err(|error| {
+        let mut diff = self.workspaces.whole_diff(&task, path, stat_only).await.map_err(|error| {
             let hint = "`gateway tasks show` tells the task's state and notes";
             CallError::new(CallErrorKind::Failed, error, hint)
         })?;

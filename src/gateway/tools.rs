@@ -81,7 +81,7 @@ impl EngineTasks {
             branch,
             dirty,
             executors,
-            max_concurrent: u64::try_from(project.max_concurrent).unwrap_or(u64::MAX),
+            max_concurrent: u64::from(project.max_concurrent),
             timeout_minutes_max: shown.max_timeout.as_secs() / 60,
         }
     }

@@ -14,7 +14,7 @@ use crate::clock::Clock;
 use crate::config::{self, Config, ProjectSection};
 use crate::model::{ChangedFile, DiffStat, Task, Workspace};
 use crate::project::{
-    self, BaseSpec, BranchPrefix, Diff, DiffOptions, Git, Limits, Order, OwnerFolders, Project,
+    self, BaseSpec, BranchPrefix, Diff, DiffOptions, Git, Limits, Oid, Order, OwnerFolders, Project,
     ProjectError, Published, Registry,
 };
 use crate::task::{NoProject, Prepared, ProjectRules, Settled, WorkspaceError, Workspaces};
@@ -129,11 +129,11 @@ impl ProjectWorkspaces {
         let found = self.inner.registry.find(Some(&task.spec.project));
         let project = found.map_err(|_| ProjectError::Gone)?;
         let head = task.state.outcome().and_then(|outcome| outcome.head_commit.as_deref());
-        let head = head.and_then(|head| head.parse().ok()).ok_or(ProjectError::Gone)?;
+        let head = head.and_then(|head| Oid::parse(head.as_bytes())).ok_or(ProjectError::Gone)?;
         let base = task.workspace.as_ref().and_then(|workspace| workspace.base_commit.as_deref());
         let base = match base {
             Some(base) => {
-                project::Base::Commit(base.parse().map_err(|_| ProjectError::Gone)?)
+                project::Base::Commit(Oid::parse(base.as_bytes()).ok_or(ProjectError::Gone)?)
             }
             None => project::Base::Empty,
         };
@@ -185,7 +185,7 @@ impl Workspaces for ProjectWorkspaces {
         Ok(ProjectRules {
             name: project.name.to_string(),
             executor: project.executor.clone(),
-            max_concurrent: project.max_concurrent,
+            max_concurrent: usize::try_from(project.max_concurrent).unwrap_or(1),
             allowed_tools: project.allowed_tools.clone(),
             trust_project_config: project.trust_project_config,
         })
@@ -305,7 +305,7 @@ fn project_of(name: &config::ProjectName, section: &ProjectSection) -> Result<Pr
     };
     project.branch_prefix = prefix.map_err(|error| fault(&error))?;
     project.allowed_tools.clone_from(&section.allowed_tools);
-    project.max_concurrent = usize::try_from(section.max_concurrent).unwrap_or(1);
+    project.max_concurrent = section.max_concurrent;
     project.trust_project_config = section.trust_project_config;
     Ok(project)
 }

@@ -3,11 +3,20 @@
 //!
 //! A new idea gets a file of its own here; a new state is a variant that carries exactly what is
 //! true in it.
+mod client;
+mod device;
 mod event;
+mod grant;
 mod id;
 mod request;
 mod task;
+pub use self::client::{Client, ClientKind, ClientSecret, ProjectAccess, Registration};
+pub use self::device::Device;
 pub use self::event::{Event, EventKind};
+pub use self::grant::{
+    Audience, AuthorizationCode, ROTATION_GRACE, RefreshVerdict, Revocation, RevocationReason,
+    Scope, Scopes, Supersession, Token, TokenDigest, TokenFamily, TokenKind,
+};
 pub use self::id::{ClientId, DeviceId, FamilyId, InvalidId, RequestId, TaskId};
 pub use self::request::{Answer, Answerer, Decision, Request, RequestKind, RequestState};
 pub use self::task::{

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use gateway_os::folders::PrivateDirError;
 use gateway_os::lock::LockError;
+use gateway_os::private_file::PrivateFileError;
 
 use super::InvalidSecret;
 
@@ -218,6 +219,17 @@ impl FileVaultError {
             Self::Newer { .. } => "run the newer gateway that wrote it".into(),
             Self::Full { .. } => "remove secrets that are no longer used".into(),
             Self::Busy { .. } => "wait until that process has ended, or end it, and try again".into(),
+        }
+    }
+}
+
+impl From<PrivateFileError> for FileVaultError {
+    fn from(error: PrivateFileError) -> Self {
+        match error {
+            PrivateFileError::Io { action, path, source } => Self::Io { action, path, source },
+            PrivateFileError::NotAFile { path } => Self::NotAFile { path },
+            PrivateFileError::Foreign { path, owner } => Self::Foreign { path, owner },
+            PrivateFileError::Exposed { path, mode } => Self::Exposed { path, mode },
         }
     }
 }

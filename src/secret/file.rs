@@ -9,10 +9,10 @@ use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use gateway_os::folders::{PrivateDirError, check_private_dir, private_dir, write_private};
 use gateway_os::lock::{ExclusiveLock, Holder, LockError};
+use gateway_os::private_file::open_private;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use super::private;
 use super::value::ExposedSecret;
 use super::{FileVaultError, Listed, Secret, SecretError, SecretName, Source, Vault};
 use crate::clock::Clock;
@@ -143,7 +143,7 @@ impl Place {
             }
             checked => checked?,
         }
-        let Some(file) = private::open(&self.file)? else { return Ok(empty) };
+        let Some(file) = open_private(&self.file)? else { return Ok(empty) };
         // Reserved at once: a growing buffer would leave unwiped copies behind.
         let mut text = Zeroizing::new(Vec::with_capacity(FILE_BYTES_MAX + 1));
         let mut bounded = file.take(FILE_BYTES_MAX as u64 + 1);

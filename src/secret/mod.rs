@@ -12,7 +12,6 @@ mod keyring;
 mod memory;
 mod name;
 mod overlay;
-mod private;
 mod value;
 mod vault;
 pub use self::digest::SecretDigest;

@@ -7,6 +7,9 @@
 //!
 //! A new table means one file here with its typed methods on [`ReadTx`] and [`WriteTx`], and one
 //! migration in `schema.rs`. SQL never leaves this module.
+mod clients;
+mod codes;
+mod devices;
 mod error;
 mod events;
 mod examine;
@@ -15,6 +18,7 @@ mod requests;
 mod schema;
 mod subscription;
 mod tasks;
+mod tokens;
 mod writer;
 
 use std::path::Path;
@@ -29,6 +33,7 @@ use self::reader::ReaderPool;
 pub use self::reader::{ReadTx, cursor_from_text};
 pub use self::subscription::Subscription;
 pub use self::tasks::{TaskFilter, TaskPage};
+pub use self::tokens::BearerRow;
 pub use self::writer::WriteTx;
 use self::writer::{Job, TypedJob, WriterThread};
 use crate::clock::Clock;

@@ -47,6 +47,61 @@ const MIGRATIONS: &[&str] = &[
         UNIQUE (task_id, agent_ref)
     ) STRICT;
     CREATE INDEX requests_by_state ON requests (state, number);",
+    // 2: clients, codes, token families, devices. Secrets only as SHA-256 digests.
+    "CREATE TABLE clients (
+        id TEXT PRIMARY KEY,
+        created_at INTEGER NOT NULL,
+        last_used_at INTEGER,
+        body TEXT NOT NULL
+    ) STRICT;
+    CREATE TABLE codes (
+        digest BLOB PRIMARY KEY,
+        family_id TEXT NOT NULL,
+        client_id TEXT NOT NULL,
+        redirect_uri TEXT NOT NULL,
+        code_challenge TEXT NOT NULL,
+        scopes TEXT NOT NULL,
+        audience TEXT NOT NULL,
+        device_id TEXT,
+        created_at INTEGER NOT NULL,
+        expires_at INTEGER NOT NULL,
+        consumed_at INTEGER
+    ) STRICT;
+    CREATE INDEX codes_by_family ON codes (family_id);
+    CREATE TABLE token_families (
+        id TEXT PRIMARY KEY,
+        client_id TEXT NOT NULL,
+        scopes TEXT NOT NULL,
+        audience TEXT NOT NULL,
+        device_id TEXT,
+        created_at INTEGER NOT NULL,
+        generation INTEGER NOT NULL,
+        newest_used INTEGER NOT NULL,
+        expires_at INTEGER NOT NULL,
+        last_used_at INTEGER,
+        revoked_at INTEGER,
+        revoked_reason TEXT
+    ) STRICT;
+    CREATE INDEX token_families_by_client ON token_families (client_id);
+    CREATE TABLE tokens (
+        digest BLOB PRIMARY KEY,
+        family_id TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        generation INTEGER NOT NULL,
+        expires_at INTEGER NOT NULL,
+        superseded_at INTEGER,
+        salt BLOB
+    ) STRICT;
+    CREATE INDEX tokens_by_family ON tokens (family_id, generation);
+    CREATE TABLE devices (
+        id TEXT PRIMARY KEY,
+        cookie BLOB NOT NULL UNIQUE,
+        name TEXT NOT NULL,
+        created_at INTEGER NOT NULL,
+        expires_at INTEGER NOT NULL,
+        last_used_at INTEGER,
+        revoked_at INTEGER
+    ) STRICT;",
 ];
 
 /// The newest schema version known here.

@@ -133,6 +133,12 @@ pub struct Network {
 text_value!(Network, "an IP address or a range such as \"10.0.0.0/8\"");
 
 impl Network {
+    /// The range's first address, and how many leading bits count.
+    #[must_use]
+    pub const fn parts(&self) -> (IpAddr, u8) {
+        (self.base, self.prefix_bits)
+    }
+
     /// Whether `addr` lies in the range; an IPv4 address mapped into IPv6 counts as IPv4.
     #[must_use]
     pub fn contains(&self, addr: IpAddr) -> bool {

@@ -1,0 +1,388 @@
+//! The bearer check (RFC 6750) in front of `/mcp`: who asks, what for, and the challenge otherwise.
+//!
+//! A token that was found good is remembered by its digest until anything anywhere is revoked or
+//! rotated, so that the usual request costs one hash and one look-up, and a revocation holds at the
+//! very next request.
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use axum::Json;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use serde_json::json;
+use tokio::sync::Notify;
+
+use super::digest::digest;
+use super::metadata::PROTECTED_RESOURCE;
+use super::resource::audience;
+use super::server::AuthorizationServer;
+use super::token::TOKEN_BYTES_MAX;
+use crate::clock::Timestamp;
+use crate::http::Origin;
+use crate::model::{ClientId, FamilyId, ProjectAccess, Scope, Scopes, TokenDigest};
+use crate::store::{StoreError, WriteTx};
+
+/// Good tokens remembered at a time.
+const CHECKED_MAX: usize = 1024;
+/// How often the use of one token is noted.
+const MARK_EVERY: Duration = Duration::from_secs(1);
+/// The one subject there is: this gateway has one owner.
+const OWNER: &str = "owner";
+
+/// A request whose bearer is good.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct AuthorizedRequest {
+    /// Whose rights these are.
+    pub subject: &'static str,
+    /// The client that acts.
+    pub client_id: ClientId,
+    /// The owner's name for that client.
+    pub client_name: String,
+    /// What it may do.
+    pub scopes: Scopes,
+    /// The grant that it acts under; sessions are bound to it.
+    pub family: FamilyId,
+    /// The projects it may touch.
+    pub projects: ProjectAccess,
+}
+
+impl AuthorizedRequest {
+    /// Asks for one scope.
+    ///
+    /// # Errors
+    ///
+    /// The 403 that names all scopes which are needed (RFC 6750 §3.1).
+    pub fn require(&self, scope: Scope, origin: &Origin) -> Result<(), Challenge> {
+        if self.scopes.contains(scope) {
+            return Ok(());
+        }
+        // What the client has goes along, so that stepping up does not lose it.
+        let needed = self.scopes.iter().chain([scope]).collect();
+        Err(Challenge::insufficient_scope(origin, needed))
+    }
+}
+
+/// The answer to a request that brought no good token.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Challenge {
+    kind: ChallengeKind,
+    www_authenticate: String,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum ChallengeKind {
+    Missing,
+    InvalidToken,
+    InsufficientScope,
+    Unavailable,
+}
+
+impl Challenge {
+    /// No token was sent: 401, and where to get one.
+    #[must_use]
+    pub fn missing(origin: &Origin) -> Self {
+        Self::new(ChallengeKind::Missing, origin, Scopes::of_tools())
+    }
+
+    /// The token is worth nothing: 401.
+    #[must_use]
+    pub fn invalid_token(origin: &Origin) -> Self {
+        Self::new(ChallengeKind::InvalidToken, origin, Scopes::of_tools())
+    }
+
+    /// The token is good, but not for this: 403, with all scopes that are needed.
+    #[must_use]
+    pub fn insufficient_scope(origin: &Origin, needed: Scopes) -> Self {
+        let needed = needed.and(Scopes::of_tools());
+        Self::new(ChallengeKind::InsufficientScope, origin, needed)
+    }
+
+    fn new(kind: ChallengeKind, origin: &Origin, scopes: Scopes) -> Self {
+        let metadata = origin.url(&format!("{PROTECTED_RESOURCE}/mcp"));
+        let mut text = format!("Bearer resource_metadata=\"{metadata}\", scope=\"{scopes}\"");
+        let error = match kind {
+            ChallengeKind::Missing | ChallengeKind::Unavailable => "",
+            ChallengeKind::InvalidToken => ", error=\"invalid_token\"",
+            ChallengeKind::InsufficientScope => ", error=\"insufficient_scope\"",
+        };
+        text.push_str(error);
+        Self { kind, www_authenticate: text }
+    }
+
+    /// The status of the answer.
+    #[must_use]
+    pub const fn status(&self) -> StatusCode {
+        match self.kind {
+            ChallengeKind::Missing | ChallengeKind::InvalidToken => StatusCode::UNAUTHORIZED,
+            ChallengeKind::InsufficientScope => StatusCode::FORBIDDEN,
+            ChallengeKind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+
+    /// The value of `WWW-Authenticate`.
+    #[must_use]
+    pub fn www_authenticate(&self) -> &str {
+        &self.www_authenticate
+    }
+
+    /// Whether the request simply brought no token, as a browser does.
+    #[must_use]
+    pub fn is_missing(&self) -> bool {
+        self.kind == ChallengeKind::Missing
+    }
+}
+
+impl IntoResponse for Challenge {
+    fn into_response(self) -> Response {
+        let (error, description) = match self.kind {
+            ChallengeKind::Missing => {
+                ("unauthorized", "sign in first: WWW-Authenticate names where that begins")
+            }
+            ChallengeKind::InvalidToken => (
+                "invalid_token",
+                "the access token is unknown, expired, revoked or was issued for another address",
+            ),
+            ChallengeKind::InsufficientScope => {
+                ("insufficient_scope", "the access token lacks a scope that this needs")
+            }
+            ChallengeKind::Unavailable => {
+                ("temporarily_unavailable", "the gateway cannot check tokens at the moment")
+            }
+        };
+        let body = json!({ "error": error, "error_description": description });
+        let mut response = (self.status(), Json(body)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if self.kind == ChallengeKind::Unavailable {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+        } else if let Ok(value) = HeaderValue::from_str(&self.www_authenticate) {
+            headers.insert(header::WWW_AUTHENTICATE, value);
+        }
+        response
+    }
+}
+
+impl AuthorizationServer {
+    /// Checks the bearer of a request that came to `origin`. Never waits for the writer.
+    ///
+    /// # Errors
+    ///
+    /// The [`Challenge`] to answer with.
+    pub fn check_bearer(
+        &self,
+        headers: &HeaderMap,
+        origin: &Origin,
+    ) -> Result<AuthorizedRequest, Challenge> {
+        let token = match presented(headers) {
+            Presented::Nothing => return Err(Challenge::missing(origin)),
+            Presented::Unreadable => return Err(Challenge::invalid_token(origin)),
+            Presented::Token(token) => digest(token),
+        };
+        // Read before the store is: a revocation in between makes what is remembered stale.
+        let epoch = self.epoch();
+        let now = self.now();
+        if let Some(request) = self.bearers().find(&token, epoch, now, origin) {
+            if let Some(generation) = request.mark {
+                self.marks().note(&request.request, generation, now);
+            }
+            return Ok(request.request);
+        }
+        self.look_up(&token, origin, epoch, now)
+    }
+
+    fn look_up(
+        &self,
+        digest: &TokenDigest,
+        origin: &Origin,
+        epoch: u64,
+        now: Timestamp,
+    ) -> Result<AuthorizedRequest, Challenge> {
+        let found = self.store().read(|tx| tx.bearer(digest)).map_err(|error: StoreError| {
+            super::error::log_failure(&error);
+            Challenge::new(ChallengeKind::Unavailable, origin, Scopes::NONE)
+        })?;
+        let Some(mut row) = found else { return Err(Challenge::invalid_token(origin)) };
+        row.family.newest_used |= self.marks().saw(&row.family.id, row.family.generation);
+        let good = row.client.is_active(now)
+            && row.family.admits(&row.token, now)
+            && row.family.audience == audience(origin);
+        if !good {
+            return Err(Challenge::invalid_token(origin));
+        }
+        let request = AuthorizedRequest {
+            subject: OWNER,
+            client_id: row.client.id,
+            client_name: row.client.name,
+            scopes: row.family.scopes,
+            family: row.family.id,
+            projects: row.client.projects,
+        };
+        self.marks().note(&request, row.token.generation, now);
+        // One of a replaced pair is judged anew each time: its end depends on the others.
+        if row.token.superseded.is_none() {
+            let ends = row
+                .client
+                .expires_at
+                .map_or(row.token.expires_at, |at| at.min(row.token.expires_at));
+            let checked = Checked {
+                epoch,
+                ends,
+                origin: origin.clone(),
+                generation: row.token.generation,
+                marked: now,
+                request: request.clone(),
+            };
+            self.bearers().remember(*digest, checked);
+        }
+        Ok(request)
+    }
+}
+
+enum Presented<'a> {
+    Nothing,
+    Unreadable,
+    Token(&'a str),
+}
+
+/// The bearer token of a request: from the header alone, never from the URL (RFC 6750 §2.1).
+fn presented(headers: &HeaderMap) -> Presented<'_> {
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    let (first, second) = (values.next(), values.next());
+    let Some(value) = first else { return Presented::Nothing };
+    if second.is_some() || value.len() > TOKEN_BYTES_MAX + "Bearer ".len() {
+        return Presented::Unreadable;
+    }
+    let Some((scheme, token)) = value.to_str().ok().and_then(|it| it.split_once(' ')) else {
+        return Presented::Unreadable;
+    };
+    if !scheme.eq_ignore_ascii_case("bearer") {
+        return Presented::Nothing;
+    }
+    let token = token.trim_start_matches(' ');
+    let token68 = |it: u8| it.is_ascii_alphanumeric() || b"-._~+/=".contains(&it);
+    if token.is_empty() || token.len() > TOKEN_BYTES_MAX || !token.bytes().all(token68) {
+        return Presented::Unreadable;
+    }
+    Presented::Token(token)
+}
+
+/// Tokens that were found good, by digest; never more than [`CHECKED_MAX`].
+#[derive(Debug, Default)]
+pub(super) struct CheckedBearers(Mutex<HashMap<TokenDigest, Checked>>);
+
+#[derive(Debug)]
+struct Checked {
+    epoch: u64,
+    ends: Timestamp,
+    /// The very origin, not its audience: another loopback name is looked up once more.
+    origin: Origin,
+    generation: u32,
+    marked: Timestamp,
+    request: AuthorizedRequest,
+}
+
+struct Remembered {
+    request: AuthorizedRequest,
+    /// The generation to note as used, when a note is due.
+    mark: Option<u32>,
+}
+
+impl CheckedBearers {
+    fn find(
+        &self,
+        token: &TokenDigest,
+        epoch: u64,
+        now: Timestamp,
+        origin: &Origin,
+    ) -> Option<Remembered> {
+        let mut checked = self.lock();
+        let found = checked.get_mut(token)?;
+        if found.epoch != epoch || now >= found.ends || found.origin != *origin {
+            return None;
+        }
+        let due = now.since(found.marked) >= MARK_EVERY;
+        if due {
+            found.marked = now;
+        }
+        let mark = due.then_some(found.generation);
+        Some(Remembered { request: found.request.clone(), mark })
+    }
+
+    fn remember(&self, token: TokenDigest, fresh: Checked) {
+        let mut checked = self.lock();
+        if checked.len() >= CHECKED_MAX && !checked.contains_key(&token) {
+            // Only good tokens come here, so this is rare and costs a look-up each.
+            checked.clear();
+        }
+        checked.insert(token, fresh);
+    }
+
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.lock().len()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<TokenDigest, Checked>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Last-use marks on their way to the store.
+#[derive(Debug, Default)]
+pub(super) struct Marks {
+    waiting: Mutex<Waiting>,
+    arrived: Notify,
+}
+
+/// A batch of marks: by family its newest generation seen and when, and by client when.
+#[derive(Debug, Default)]
+pub(super) struct Waiting {
+    families: HashMap<FamilyId, (u32, Timestamp)>,
+    clients: HashMap<ClientId, Timestamp>,
+}
+
+impl Waiting {
+    pub(super) fn is_empty(&self) -> bool {
+        self.families.is_empty()
+    }
+
+    pub(super) fn write(self, tx: &mut WriteTx<'_>) -> Result<(), StoreError> {
+        for (id, (generation, at)) in &self.families {
+            tx.mark_family_used(id, *generation, *at)?;
+        }
+        for (id, at) in &self.clients {
+            tx.mark_client_used(id, *at)?;
+        }
+        Ok(())
+    }
+}
+
+impl Marks {
+    fn note(&self, request: &AuthorizedRequest, generation: u32, at: Timestamp) {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        if waiting.families.len() >= CHECKED_MAX {
+            return;
+        }
+        let mark = waiting.families.entry(request.family.clone()).or_insert((generation, at));
+        *mark = (mark.0.max(generation), at);
+        waiting.clients.insert(request.client_id.clone(), at);
+        drop(waiting);
+        self.arrived.notify_one();
+    }
+
+    /// Whether a token of this generation was used and the store does not know it yet.
+    fn saw(&self, family: &FamilyId, generation: u32) -> bool {
+        let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.families.get(family).is_some_and(|(seen, _)| *seen == generation)
+    }
+
+    pub(super) fn take(&self) -> Waiting {
+        std::mem::take(&mut self.waiting.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Waits until a mark arrives. Cancel-safe.
+    pub(super) async fn any(&self) {
+        self.arrived.notified().await;
+    }
+}

@@ -1,0 +1,342 @@
+//! The owner's consent: the page that asks for it, and what its answer leads to.
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use http::HeaderMap;
+
+use super::authorize::{
+    PageError, QUERY_BYTES_MAX, RedirectError, Refusal, client_id, code_redirect, error_redirect,
+    judge,
+};
+use super::brake::Source;
+use super::digest::digest;
+use super::ledger::{Known, Presence};
+use super::pairing::normalize;
+use super::params::Params;
+use super::redirect::RedirectUri;
+use super::resource::audience;
+use super::seal::{SealError, SealedRequest};
+use super::server::AuthorizationServer;
+use crate::clock::Timestamp;
+use crate::http::{Ingress, IngressKind, Origin};
+use crate::model::{AuthorizationCode, Device, FamilyId, Scope};
+
+/// How long an authorization code lasts (RFC 6749 §4.1.2 allows ten minutes).
+const CODE_LIFETIME: std::time::Duration = std::time::Duration::from_secs(60);
+
+/// Everything that the consent page shows.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ConsentPage {
+    /// The owner's name for the client.
+    pub client_name: String,
+    /// Where the answer will go: scheme and host.
+    pub redirect_host: String,
+    /// Whether that is a program on the machine of this browser.
+    pub loopback: bool,
+    /// What is asked for.
+    pub scopes: Vec<Scope>,
+    /// When the request began.
+    pub began_at: Timestamp,
+    /// From where, in words.
+    pub from: String,
+    /// Whether the code of the terminal is needed, or the device speaks for its owner.
+    pub needs_code: bool,
+    /// What was wrong with the last answer.
+    pub problem: Option<ConsentProblem>,
+    /// The request itself, for the form's hidden field `request`.
+    pub sealed: String,
+}
+
+/// What was wrong with an answer, so that the page asks again.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum ConsentProblem {
+    /// Neither allow nor deny.
+    NoDecision,
+    /// The code is wrong; so many tries are left.
+    WrongCode {
+        /// Tries left for this request.
+        left: u8,
+    },
+    /// No code was typed.
+    NoCode,
+    /// Too many wrong codes of late, by anybody.
+    TooFast {
+        /// Whole seconds until the next try.
+        wait_secs: u64,
+    },
+}
+
+/// What an answered consent page leads to.
+#[derive(Clone, Debug)]
+pub enum ConsentOutcome {
+    /// The browser goes back to the client, with a code or a refusal.
+    Redirect(String),
+    /// The page is shown again.
+    AskAgain(Box<ConsentPage>),
+    /// The request has ended here.
+    Refused(PageError),
+}
+
+impl From<PageError> for ConsentOutcome {
+    fn from(error: PageError) -> Self {
+        Self::Refused(error)
+    }
+}
+
+impl AuthorizationServer {
+    /// Judges an authorization request and makes the page that asks the owner. Stores nothing, so
+    /// the same link can be opened any number of times.
+    ///
+    /// # Errors
+    ///
+    /// How it is refused.
+    pub fn authorize(
+        &self,
+        query: &[u8],
+        origin: &Origin,
+        ingress: Ingress,
+        headers: &HeaderMap,
+    ) -> Result<ConsentPage, Refusal> {
+        if query.len() > QUERY_BYTES_MAX {
+            return Err(PageError::Malformed("it is longer than 8 KiB".into()).into());
+        }
+        let params = Params::parse(query)?;
+        let client_id = client_id(&params)?;
+        let client = self.store().read(|tx| tx.client(&client_id))?;
+        let client = client.filter(|client| client.is_active(self.now()));
+        let client = client.ok_or(PageError::UnknownClient)?;
+        let request = judge(&params, &client, &self.settings(), origin)?;
+        let device = self.device_of(headers, origin)?;
+        let sealed = SealedRequest {
+            id: URL_SAFE_NO_PAD.encode(self.entropy().bytes::<16>()),
+            client_id,
+            redirect_uri: request.redirect_uri.as_str().to_owned(),
+            state: request.state.map(|state| URL_SAFE_NO_PAD.encode(state)),
+            scopes: request.scopes,
+            code_challenge: request.code_challenge.as_str().to_owned(),
+            origin: origin.as_str().to_owned(),
+            device_id: device.map(|device| device.id),
+            began_at: self.now(),
+            from: describe(ingress),
+        };
+        Ok(self.page(&sealed, client.name, &request.redirect_uri, None))
+    }
+
+    /// Decides by the owner's answer. A code is made, and stored, only after the owner was present.
+    pub async fn consent(
+        &self,
+        form: &[u8],
+        origin: &Origin,
+        ingress: Ingress,
+        headers: &HeaderMap,
+    ) -> ConsentOutcome {
+        if !comes_from_us(headers, origin) {
+            return PageError::CrossSite.into();
+        }
+        match self.answer(form, origin, ingress, headers).await {
+            Ok(outcome) => outcome,
+            Err(error) => error.into(),
+        }
+    }
+
+    async fn answer(
+        &self,
+        form: &[u8],
+        origin: &Origin,
+        ingress: Ingress,
+        headers: &HeaderMap,
+    ) -> Result<ConsentOutcome, PageError> {
+        let params = Params::parse(form)?;
+        let sealed = params.text("request")?.ok_or(PageError::Stale)?;
+        let request = self.sealing_key().open(sealed, self.now()).map_err(|error| match error {
+            SealError::Expired => PageError::Expired,
+            SealError::Forged => PageError::Stale,
+        })?;
+        if request.origin != origin.as_str() {
+            return Err(PageError::Stale);
+        }
+        let client = self.store().read(|tx| tx.client(&request.client_id))?;
+        let client = client.filter(|client| client.is_active(self.now()));
+        let client = client.ok_or(PageError::UnknownClient)?;
+        let redirect_uri =
+            RedirectUri::accept(&request.redirect_uri, &self.settings()).ok_or(PageError::Stale)?;
+        let ask_again = |problem| {
+            let page = self.page(&request, client.name.clone(), &redirect_uri, Some(problem));
+            Ok(ConsentOutcome::AskAgain(Box::new(page)))
+        };
+        match params.text("decision")? {
+            Some("allow") => {}
+            Some("deny") => {
+                let error = RedirectError::access_denied();
+                let state = state_of(&request)?;
+                let location = error_redirect(&redirect_uri, &error, state.as_deref(), origin);
+                return Ok(ConsentOutcome::Redirect(location));
+            }
+            _ => return ask_again(ConsentProblem::NoDecision),
+        }
+        let typed = params.text("code")?;
+        let presence = match (&request.device_id, typed) {
+            (Some(_), _) => Presence::Device,
+            (None, Some(typed)) => Presence::Code(digest(&normalize(typed).unwrap_or_default())),
+            (None, None) => return ask_again(ConsentProblem::NoCode),
+        };
+        let _turn = self.consent_turn().await;
+        match self.ledger().look_up(&request.id, presence, self.now()) {
+            Known::Open => {}
+            Known::Ended => return Err(PageError::WrongCodes),
+            Known::Answered => return Err(PageError::Answered),
+            Known::SameAnswer(location) => {
+                return Ok(ConsentOutcome::Redirect(location.expose().to_owned()));
+            }
+        }
+        let device = match presence {
+            Presence::Device => {
+                let device = self.device_of(headers, origin)?;
+                let device = device.filter(|device| Some(&device.id) == request.device_id.as_ref());
+                Some(device.ok_or(PageError::DeviceGone)?)
+            }
+            Presence::Code(_) => {
+                if let Err(problem) = self.try_code(typed.unwrap_or_default(), ingress) {
+                    if matches!(problem, ConsentProblem::TooFast { .. }) {
+                        return ask_again(problem);
+                    }
+                    return match self.ledger().wrong_code(&request.id, self.now()) {
+                        0 => Err(PageError::WrongCodes),
+                        left => ask_again(ConsentProblem::WrongCode { left }),
+                    };
+                }
+                None
+            }
+        };
+        let location = self.issue_code(&request, &redirect_uri, device, origin).await?;
+        self.ledger().answered(&request.id, presence, &location, self.now());
+        Ok(ConsentOutcome::Redirect(location))
+    }
+
+    /// Tries a typed code under the brake that all guesses share.
+    ///
+    /// # Errors
+    ///
+    /// [`ConsentProblem::TooFast`] when it was not even looked at, otherwise that it is wrong.
+    pub(super) fn try_code(&self, typed: &str, ingress: Ingress) -> Result<(), ConsentProblem> {
+        let source = Source::of(ingress);
+        self.code_brake().take(source, self.now()).map_err(|wait| ConsentProblem::TooFast {
+            wait_secs: wait.as_secs() + u64::from(wait.subsec_nanos() > 0),
+        })?;
+        if !self.pairings().redeem_code(typed) {
+            return Err(ConsentProblem::WrongCode { left: 0 });
+        }
+        self.code_brake().give_back(source);
+        Ok(())
+    }
+
+    async fn issue_code(
+        &self,
+        request: &SealedRequest,
+        redirect_uri: &RedirectUri,
+        device: Option<Device>,
+        origin: &Origin,
+    ) -> Result<String, PageError> {
+        let code = self.random("gwc_");
+        let now = self.now();
+        let device_id = device.map(|device| device.id);
+        let row = AuthorizationCode {
+            digest: code.digest(),
+            family_id: FamilyId::random(self.entropy()),
+            client_id: request.client_id.clone(),
+            redirect_uri: request.redirect_uri.clone(),
+            code_challenge: request.code_challenge.clone(),
+            scopes: request.scopes,
+            audience: audience(origin),
+            device_id: device_id.clone(),
+            created_at: now,
+            expires_at: now.after(CODE_LIFETIME),
+        };
+        let stored = self.store().write(move |tx| {
+            if let Some(id) = &device_id {
+                tx.mark_device_used(id)?;
+            }
+            tx.insert_code(&row)
+        });
+        stored.await.map_err(PageError::from)?;
+        let state = state_of(request)?;
+        Ok(code_redirect(redirect_uri, code.expose(), state.as_deref(), origin))
+    }
+
+    fn page(
+        &self,
+        request: &SealedRequest,
+        client_name: String,
+        redirect_uri: &RedirectUri,
+        problem: Option<ConsentProblem>,
+    ) -> ConsentPage {
+        ConsentPage {
+            client_name,
+            redirect_host: redirect_uri.host().to_owned(),
+            loopback: redirect_uri.loopback,
+            scopes: request.scopes.iter().collect(),
+            began_at: request.began_at,
+            from: request.from.clone(),
+            needs_code: request.device_id.is_none(),
+            problem,
+            sealed: self.sealing_key().seal(request),
+        }
+    }
+}
+
+fn state_of(request: &SealedRequest) -> Result<Option<Vec<u8>>, PageError> {
+    let decode = |state: &String| URL_SAFE_NO_PAD.decode(state).map_err(|_| PageError::Stale);
+    request.state.as_ref().map(decode).transpose()
+}
+
+fn describe(ingress: Ingress) -> String {
+    let way = match ingress.kind {
+        IngressKind::Tunnel => "through the tunnel",
+        IngressKind::Local | IngressKind::Admin => "from this computer",
+        IngressKind::Lan => "from the local network",
+    };
+    match (ingress.kind, ingress.client) {
+        (IngressKind::Tunnel | IngressKind::Lan, Some(address)) => format!("{address}, {way}"),
+        _ => way.to_owned(),
+    }
+}
+
+/// Whether a form was sent by one of our own pages, as far as the browser tells: no page of another
+/// site may answer in the owner's name. Programs that are no browsers send none of these headers.
+#[must_use]
+pub(super) fn comes_from_us(headers: &HeaderMap, origin: &Origin) -> bool {
+    let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
+    let site = text("sec-fetch-site");
+    let named = match text("origin") {
+        None => true,
+        // A browser that keeps its referrer to itself says "null" here and still names the site.
+        Some("null") => site == Some("same-origin"),
+        Some(named) => named.eq_ignore_ascii_case(origin.as_str()),
+    };
+    named && matches!(site, None | Some("same-origin"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_our_own_pages_and_programs_may_answer() {
+        let origin = Origin::new("https", "h.example");
+        let allowed = |pairs: &[(&'static str, &'static str)]| {
+            let headers = pairs.iter().map(|(name, value)| {
+                (name.parse::<http::HeaderName>().unwrap(), value.parse().unwrap())
+            });
+            comes_from_us(&headers.collect(), &origin)
+        };
+        assert!(allowed(&[]));
+        assert!(allowed(&[("origin", "https://h.example")]));
+        assert!(allowed(&[("origin", "https://h.example"), ("sec-fetch-site", "same-origin")]));
+        assert!(allowed(&[("origin", "null"), ("sec-fetch-site", "same-origin")]));
+        assert!(!allowed(&[("origin", "null")]));
+        assert!(!allowed(&[("origin", "https://evil.example")]));
+        assert!(!allowed(&[("origin", "http://h.example")]));
+        assert!(!allowed(&[("sec-fetch-site", "cross-site")]));
+        assert!(!allowed(&[("origin", "https://h.example"), ("sec-fetch-site", "same-site")]));
+        assert!(!allowed(&[("sec-fetch-site", "none")]));
+    }
+}

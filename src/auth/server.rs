@@ -1,0 +1,198 @@
+//! [`AuthorizationServer`]: the parts that decide, and what they share.
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use super::bearer::{CheckedBearers, Marks};
+use super::brake::{Brake, Rate};
+use super::digest::OpaqueToken;
+use super::ledger::Ledger;
+use super::pairing::PairingBook;
+use super::seal::SealingKey;
+use super::settings::{AuthSettings, InvalidSetting};
+use crate::clock::{Clock, Entropy, Timestamp};
+use crate::store::{Store, StoreError};
+
+/// Guesses of the consent code: some at once, then ten a second together and one each five seconds
+/// from one source. In ten minutes that is one chance in 180 million, and a stranger alone uses up a
+/// fiftieth of it.
+const CODE_GUESSES: (Rate, Rate) = (
+    Rate { burst: 30, refill: Duration::from_millis(100) },
+    Rate { burst: 6, refill: Duration::from_secs(5) },
+);
+/// Wrong client secrets. They have 256 bits: this keeps the log and the machine quiet.
+const SECRET_GUESSES: (Rate, Rate) = (
+    Rate { burst: 60, refill: Duration::from_millis(500) },
+    Rate { burst: 10, refill: Duration::from_secs(6) },
+);
+
+/// The authorization server. Clones share it.
+#[derive(Clone, Debug)]
+pub struct AuthorizationServer {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    store: Store,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+    settings: RwLock<Arc<AuthSettings>>,
+    pairings: PairingBook,
+    sealing_key: SealingKey,
+    ledger: Ledger,
+    /// One consent is decided at a time, so that a double tap finds its first answer.
+    consent_turn: tokio::sync::Mutex<()>,
+    code_brake: Brake,
+    secret_brake: Brake,
+    bearers: CheckedBearers,
+    marks: Marks,
+    /// Grows after every commit that ends something; what was checked before it is checked again.
+    epoch: AtomicU64,
+}
+
+impl AuthorizationServer {
+    /// Puts an authorization server on top of a store.
+    ///
+    /// # Errors
+    ///
+    /// The setting that cannot be.
+    pub fn new(
+        store: Store,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+        settings: AuthSettings,
+    ) -> Result<Self, InvalidSetting> {
+        settings.check()?;
+        let now = clock.now();
+        let inner = Inner {
+            store,
+            settings: RwLock::new(Arc::new(settings)),
+            pairings: PairingBook::new(clock.clone(), entropy.clone()),
+            sealing_key: SealingKey::random(&*entropy),
+            ledger: Ledger::default(),
+            consent_turn: tokio::sync::Mutex::default(),
+            code_brake: Brake::new(CODE_GUESSES.0, CODE_GUESSES.1, now),
+            secret_brake: Brake::new(SECRET_GUESSES.0, SECRET_GUESSES.1, now),
+            bearers: CheckedBearers::default(),
+            marks: Marks::default(),
+            epoch: AtomicU64::new(0),
+            clock,
+            entropy,
+        };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// The open pairings and consent codes, for the terminal.
+    #[must_use]
+    pub fn pairings(&self) -> &PairingBook {
+        &self.inner.pairings
+    }
+
+    /// The settings in force.
+    #[must_use]
+    pub fn settings(&self) -> Arc<AuthSettings> {
+        self.inner.settings.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Puts new settings in force; what was issued before keeps its lifetime.
+    ///
+    /// # Errors
+    ///
+    /// The setting that cannot be; then the old ones stay.
+    pub fn set_settings(&self, settings: AuthSettings) -> Result<(), InvalidSetting> {
+        settings.check()?;
+        *self.inner.settings.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
+        Ok(())
+    }
+
+    /// Writes last-use marks a second after each first one, until the future is dropped; call
+    /// [`AuthorizationServer::flush_marks`] after that. Idle, it does nothing.
+    pub async fn keep_marks(&self) {
+        loop {
+            self.inner.marks.any().await;
+            self.inner.clock.sleep(Duration::from_secs(1)).await;
+            if let Err(error) = self.flush_marks().await {
+                tracing::warn!(%error, "last-use marks were not written");
+            }
+        }
+    }
+
+    /// Writes the last-use marks that wait. They are lost when it fails: they are worth no retry.
+    ///
+    /// # Errors
+    ///
+    /// The database's.
+    pub async fn flush_marks(&self) -> Result<(), StoreError> {
+        let marks = self.inner.marks.take();
+        if marks.is_empty() {
+            return Ok(());
+        }
+        self.inner.store.write(move |tx| marks.write(tx)).await
+    }
+
+    /// Makes every bearer be looked up again. Called after each commit that ends something.
+    pub(super) fn forget_checked_bearers(&self) {
+        self.inner.epoch.fetch_add(1, Ordering::SeqCst);
+    }
+
+    pub(super) fn epoch(&self) -> u64 {
+        self.inner.epoch.load(Ordering::SeqCst)
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        self.inner.clock.now()
+    }
+
+    pub(super) fn entropy(&self) -> &dyn Entropy {
+        &*self.inner.entropy
+    }
+
+    pub(super) fn random(&self, prefix: &str) -> OpaqueToken {
+        OpaqueToken::random(prefix, self.entropy())
+    }
+
+    pub(super) fn store(&self) -> &Store {
+        &self.inner.store
+    }
+
+    pub(super) fn sealing_key(&self) -> &SealingKey {
+        &self.inner.sealing_key
+    }
+
+    pub(super) fn ledger(&self) -> &Ledger {
+        &self.inner.ledger
+    }
+
+    pub(super) fn code_brake(&self) -> &Brake {
+        &self.inner.code_brake
+    }
+
+    pub(super) fn secret_brake(&self) -> &Brake {
+        &self.inner.secret_brake
+    }
+
+    pub(super) fn bearers(&self) -> &CheckedBearers {
+        &self.inner.bearers
+    }
+
+    pub(super) fn marks(&self) -> &Marks {
+        &self.inner.marks
+    }
+
+    pub(super) async fn consent_turn(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.inner.consent_turn.lock().await
+    }
+}
+
+#[cfg(test)]
+impl AuthorizationServer {
+    /// How many answered consent pages are remembered.
+    pub(crate) fn remembered_requests(&self) -> usize {
+        self.inner.ledger.len()
+    }
+    /// How many good bearers are remembered.
+    pub(crate) fn remembered_bearers(&self) -> usize {
+        self.inner.bearers.len()
+    }
+}

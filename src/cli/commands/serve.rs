@@ -1,0 +1,294 @@
+//! `gateway serve`.
+use std::sync::Arc;
+
+use gateway_os::control::{Request, Requests};
+use gateway_os::terminal;
+use gateway_tunnels::TunnelState;
+use serde_json::{Value, json};
+
+use crate::cli::args::{LogFormatArg, ServeArgs};
+use crate::cli::commands::pair;
+use crate::cli::context::{Context, print_text};
+use crate::cli::error::CliError;
+use crate::cli::{browser, reach};
+use crate::clock::{Clock, OsEntropy, SystemClock};
+use crate::config::{Config, Overrides};
+use crate::gateway::admin::{AdminClient, Call, CallError};
+use crate::gateway::{Gateway, Setup};
+use crate::telemetry::{self, LogFormat, Telemetry, Verbosity};
+
+/// Exit code of a gateway that was told twice to end.
+const NOW: i32 = 1;
+
+/// Runs the gateway until it is told to end.
+pub(in crate::cli) fn run(context: &Context, args: &ServeArgs) -> Result<(), CliError> {
+    reach::refuse_agents()?;
+    let overrides = overrides(context, args);
+    let loaded = context.config_with(&overrides)?;
+    let telemetry = start_log(context, &loaded.config)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(std::thread::available_parallelism().map_or(2, |n| n.get().min(4)))
+        .enable_all()
+        .build()?;
+    let telemetry = Arc::new(telemetry);
+    let setup = setup(context, overrides, loaded, &telemetry);
+    runtime.block_on(serve(context, args, setup, &telemetry))
+}
+
+fn overrides(context: &Context, args: &ServeArgs) -> Overrides {
+    let mut overrides = context.no_overrides();
+    let flags = [
+        ("--tunnel", "tunnel.provider", &args.tunnel),
+        ("--listen", "server.listen", &args.listen),
+        ("--public-url", "server.public_url", &args.public_url),
+    ];
+    for (flag, key, value) in flags {
+        if let Some(value) = value {
+            overrides = overrides.set(flag, key, value.as_str());
+        }
+    }
+    args.projects.iter().fold(overrides, |overrides, path| overrides.project(path))
+}
+
+fn start_log(context: &Context, config: &Config) -> Result<Telemetry, CliError> {
+    let format = match context.global.log_format {
+        LogFormatArg::Auto => LogFormat::Auto,
+        LogFormatArg::Pretty => LogFormat::Pretty,
+        LogFormatArg::Json => LogFormat::Json,
+    };
+    // On a terminal the lines of `serve` itself say what happens; the log speaks up when needed.
+    let calm = terminal::stderr_is_terminal() && context.global.verbose == 0;
+    let quiet = if context.global.quiet { 2 } else { u8::from(calm) };
+    let verbosity = Verbosity { quiet, verbose: context.global.verbose };
+    if let Some(folder) = config.log.file.as_deref().and_then(std::path::Path::parent) {
+        std::fs::create_dir_all(folder)?;
+    }
+    let is_terminal = terminal::stderr_is_terminal();
+    let settings =
+        telemetry::Settings::new(&config.log, format, verbosity, &context.env, is_terminal);
+    telemetry::start(&settings, Arc::new(SystemClock)).map_err(|error| {
+        let hint = error.hint();
+        CliError::failed(error).hint(hint)
+    })
+}
+
+fn setup(
+    context: &Context,
+    overrides: Overrides,
+    loaded: crate::config::Loaded,
+    telemetry: &Arc<Telemetry>,
+) -> Setup {
+    let (file, env) = (context.folders.config_file.clone(), context.env.clone());
+    let load_config = move || {
+        // A file that has gone away stands for the defaults, as at the start.
+        let text = std::fs::read_to_string(&file).ok();
+        Config::load(Some(&file), text.as_deref(), &env, &overrides)
+    };
+    let log = telemetry.clone();
+    Setup {
+        loaded,
+        load_config: Arc::new(load_config),
+        set_log_level: Arc::new(move |level| log.set_level(level)),
+        folders: context.folders.clone(),
+        env: context.env.clone(),
+        on_terminal: terminal::stdout_is_terminal(),
+        clock: Arc::new(SystemClock) as Arc<dyn Clock>,
+        entropy: Arc::new(OsEntropy),
+    }
+}
+
+async fn serve(
+    context: &Context,
+    args: &ServeArgs,
+    setup: Setup,
+    telemetry: &Telemetry,
+) -> Result<(), CliError> {
+    let mut requests = Requests::listen()?;
+    if let Ok(status) = AdminClient::new(&context.folders.runtime).call(&Call::Status).await {
+        return already_running(context, &status);
+    }
+    let gateway = Gateway::start(setup).await?;
+    let first_client = gateway.mint_first_client().await;
+    let mut screen = Screen { context, args, opened: false };
+    screen.greet(&gateway, first_client)?;
+    let mut tunnel = gateway.tunnel_state();
+    screen.show_when_settled(&gateway, &tunnel.borrow_and_update().clone()).await?;
+    loop {
+        tokio::select! {
+            changed = tunnel.changed(), if !tunnel.borrow().is_final() => {
+                if changed.is_ok() {
+                    let state = tunnel.borrow_and_update().clone();
+                    screen.show_when_settled(&gateway, &state).await?;
+                }
+            }
+            request = requests.next() => match request {
+                Request::End => break,
+                // What came of it is in the log and in the status.
+                Request::Reload => drop(gateway.reload().await),
+            }
+        }
+    }
+    screen.say("shutting down; agents that are running go on (see tasks.on_shutdown)")?;
+    tokio::select! {
+        () = gateway.shut_down() => Ok(()),
+        () = second(&mut requests) => {
+            telemetry.flush();
+            // The second signal means now: what is not on disk yet was not acknowledged either.
+            std::process::exit(NOW);
+        }
+    }
+}
+
+/// The next request to end.
+async fn second(requests: &mut Requests) {
+    while requests.next().await != Request::End {}
+}
+
+/// `serve` twice is no mistake: the second one tells about the first.
+fn already_running(context: &Context, status: &Value) -> Result<(), CliError> {
+    let pid = &status["pid"];
+    let local = status["local_url"].as_str().unwrap_or_default();
+    context.print(status, || {
+        format!("a gateway is running already (pid {pid}) at {local}; see `gateway status`")
+    })
+}
+
+/// What `serve` prints. Everything goes to stdout; with `--json` one object per line.
+struct Screen<'a> {
+    context: &'a Context,
+    args: &'a ServeArgs,
+    opened: bool,
+}
+
+impl Screen<'_> {
+    fn greet(
+        &self,
+        gateway: &Gateway,
+        first_client: Result<Option<Value>, CallError>,
+    ) -> Result<(), CliError> {
+        let status = gateway.status();
+        if self.context.global.json {
+            let problem = first_client.err().map(|error| json!({ "message": error.message, "hint": error.hint }));
+            return self.json(json!({
+                "schema": 1,
+                "event": "started",
+                "local_url": status["local_url"],
+                "remarks": gateway.remarks(),
+                "client_problem": problem,
+            }));
+        }
+        let version = env!("CARGO_PKG_VERSION");
+        let local = status["local_url"].as_str().unwrap_or_default();
+        self.say(&format!("gateway {version} at {local}"))?;
+        for remark in gateway.remarks() {
+            self.say(&format!("note: {remark}"))?;
+        }
+        match first_client {
+            Ok(None) => Ok(()),
+            Ok(Some(client)) => self.say(&first_client_lines(&client)),
+            Err(error) => {
+                self.say(&format!("note: no client could be made: {}", error.message))?;
+                self.say(&format!("hint: {}", error.hint))
+            }
+        }
+    }
+
+    /// Prints link and code once the tunnel's address is known to work, or is known not to come.
+    async fn show_when_settled(
+        &mut self,
+        gateway: &Gateway,
+        state: &TunnelState,
+    ) -> Result<(), CliError> {
+        match state {
+            TunnelState::Off | TunnelState::Up { .. } => self.show_link(gateway).await,
+            TunnelState::Failed { told, hint, .. } => {
+                self.event("tunnel_failed", told, hint.as_deref())?;
+                self.show_link(gateway).await
+            }
+            TunnelState::Verifying { url, problem: Some(problem) } => {
+                self.event("tunnel_checking", &format!("{url} does not answer yet: {problem}"), None)
+            }
+            TunnelState::Reconnecting { cause, .. } => {
+                self.event("tunnel_lost", &format!("the tunnel is gone: {cause}; reconnecting"), None)
+            }
+            TunnelState::Connecting { .. }
+            | TunnelState::Verifying { .. }
+            | TunnelState::Closed => Ok(()),
+        }
+    }
+
+    async fn show_link(&mut self, gateway: &Gateway) -> Result<(), CliError> {
+        let status = gateway.status();
+        let base = status["public_url"].as_str().or(status["local_url"].as_str());
+        let bare = format!("{}/mcp", base.unwrap_or_default());
+        let on_terminal = terminal::stdout_is_terminal();
+        // The fragment is a secret: only a terminal and the file that was asked for carry it.
+        let pairing = if (on_terminal && !self.context.global.json) || self.args.qr_file.is_some() {
+            Some(gateway.owner().call(Call::Pair).await?)
+        } else {
+            None
+        };
+        if let (Some(pairing), Some(file)) = (&pairing, &self.args.qr_file) {
+            pair::write_qr_file(pairing, file)?;
+        }
+        if self.context.global.json {
+            return self.json(json!({
+                "schema": 1,
+                "event": "ready",
+                "local_url": status["local_url"],
+                "public_url": status["public_url"],
+                "connector_url": bare,
+            }));
+        }
+        if let Some(pairing) = pairing.filter(|_| on_terminal) {
+            let url = pairing["url"].as_str().unwrap_or_default();
+            print_text(&pair::drawing(self.context, url))?;
+            self.say(&format!("pair   {url}"))?;
+            self.say(&format!("code   {}", pairing["code"].as_str().unwrap_or_default()))?;
+            self.open_browser(url);
+        }
+        self.say(&format!("connector  {bare}"))
+    }
+
+    /// Opens the pairing page in the owner's browser, once, where there is a desktop to do so.
+    fn open_browser(&mut self, url: &str) {
+        if self.args.no_open || self.opened || !url.starts_with("https://") {
+            return;
+        }
+        self.opened = true;
+        browser::open(url, &self.context.folders.runtime, &self.context.env);
+    }
+
+    fn event(&self, name: &str, text: &str, hint: Option<&str>) -> Result<(), CliError> {
+        if self.context.global.json {
+            return self.json(json!({ "schema": 1, "event": name, "text": text, "hint": hint }));
+        }
+        self.say(text)?;
+        hint.map_or(Ok(()), |hint| self.say(&format!("hint: {hint}")))
+    }
+
+    fn say(&self, text: &str) -> Result<(), CliError> {
+        if self.context.global.json || self.context.global.quiet {
+            return Ok(());
+        }
+        print_text(&format!("{}\n", text.trim_end()))
+    }
+
+    #[expect(clippy::unused_self, clippy::needless_pass_by_value, reason = "one of the ways to print")]
+    fn json(&self, value: Value) -> Result<(), CliError> {
+        print_text(&format!("{value}\n"))
+    }
+}
+
+/// A new client's credentials are shown to somebody who sees them, and to nobody else.
+fn first_client_lines(client: &Value) -> String {
+    let text = |key: &str| client[key].as_str().unwrap_or_default();
+    let mut lines = format!("client id      {}\n", text("client_id"));
+    if terminal::stdout_is_terminal() {
+        lines += &format!("client secret  {}\n", text("client_secret"));
+        lines += &format!("               shown once; it is kept in the {}", text("kept_in"));
+    } else {
+        lines += &format!("client secret  kept in the {}", text("kept_in"));
+    }
+    lines
+}

@@ -1,0 +1,110 @@
+//! The lines that go to the agent: one compact JSON object each, with a name to be written once by.
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::model::Decision;
+
+/// Our name for asking a turn to stop.
+pub(super) const INTERRUPT: &str = "gateway-interrupt";
+/// Our name for asking the session to end.
+pub(super) const END_SESSION: &str = "gateway-end-session";
+
+/// A line for the agent's stdin.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) struct Message {
+    /// Names the line: the shim writes a line of a known name only once.
+    pub(super) id: String,
+    /// The line without its end.
+    pub(super) line: String,
+}
+
+/// The prompt, byte for byte. Its `uuid` follows from the session, so that a repeated line would
+/// be known as the same message.
+pub(super) fn prompt(session_id: Uuid, text: &str) -> Message {
+    let uuid = Uuid::from_u128(session_id.as_u128() ^ 1);
+    let line = json!({
+        "type": "user",
+        "uuid": uuid,
+        "message": {"role": "user", "content": text},
+    });
+    Message { id: "prompt".to_owned(), line: line.to_string() }
+}
+
+/// The answer to a permission question; allowing gives back the stored input unchanged.
+pub(super) fn answer(request_id: &str, decision: &Decision, input: &Value) -> Message {
+    let response = match decision {
+        Decision::Allow => json!({"behavior": "allow", "updatedInput": input}),
+        Decision::Deny { message } => json!({"behavior": "deny", "message": deny_text(message)}),
+    };
+    let line = json!({
+        "type": "control_response",
+        "response": {"subtype": "success", "request_id": request_id, "response": response},
+    });
+    Message { id: format!("answer-{request_id}"), line: line.to_string() }
+}
+
+/// A refusal without words is taken for a malformed one.
+fn deny_text(message: &str) -> &str {
+    if message.trim().is_empty() { "The owner denied this." } else { message }
+}
+
+/// The answer to a request that nobody here can serve; without one the agent waits for ever.
+pub(super) fn unsupported(request_id: &str, subtype: &str) -> Message {
+    let line = json!({
+        "type": "control_response",
+        "response": {
+            "subtype": "error",
+            "request_id": request_id,
+            "error": format!("{subtype} is not supported by this host"),
+        },
+    });
+    Message { id: format!("answer-{request_id}"), line: line.to_string() }
+}
+
+/// A control request of ours; `name` is [`INTERRUPT`] or [`END_SESSION`].
+pub(super) fn control(name: &str) -> Message {
+    let subtype = if name == INTERRUPT { "interrupt" } else { "end_session" };
+    let line = json!({
+        "type": "control_request",
+        "request_id": name,
+        "request": {"subtype": subtype},
+    });
+    Message { id: name.to_owned(), line: line.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_prompt_is_one_line_and_comes_back_byte_for_byte() {
+        let text = "a\nb\r\n\u{2028}\u{0}\"\\ --help ; rm -rf /\u{1f600}";
+        let message = prompt(Uuid::from_u128(7), text);
+        assert!(!message.line.contains(['\n', '\r']));
+        let back: Value = serde_json::from_str(&message.line).unwrap();
+        assert_eq!(back["message"]["content"], text);
+        assert!(back["uuid"].as_str().unwrap().parse::<Uuid>().is_ok());
+    }
+
+    #[test]
+    fn allowing_gives_back_the_input_and_nothing_else() {
+        let input = json!({"command": "rm -rf x"});
+        let message = answer("r1", &Decision::Allow, &input);
+        let back: Value = serde_json::from_str(&message.line).unwrap();
+        assert_eq!(
+            back["response"],
+            json!({"subtype": "success", "request_id": "r1",
+                "response": {"behavior": "allow", "updatedInput": {"command": "rm -rf x"}}})
+        );
+        assert_eq!(message.id, "answer-r1");
+    }
+
+    #[test]
+    fn a_denial_carries_its_words_and_never_none() {
+        for (words, sent) in [("no, not that", "no, not that"), (" ", "The owner denied this.")] {
+            let message = answer("r", &Decision::Deny { message: words.into() }, &Value::Null);
+            let back: Value = serde_json::from_str(&message.line).unwrap();
+            assert_eq!(back["response"]["response"], json!({"behavior": "deny", "message": sent}));
+        }
+    }
+}

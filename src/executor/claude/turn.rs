@@ -1,0 +1,101 @@
+//! The `result` event: how a turn ended, and what the session has cost so far.
+use serde_json::{Map, Value};
+
+use super::event::{number, string};
+use crate::model::Cost;
+
+/// The end of a turn. Not the end of the run: see [`super::conversation::Rest`].
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct TurnResult {
+    /// `success`, `error_during_execution`, `error_max_turns`, …
+    pub(super) subtype: String,
+    /// An API failure is a `success` with this set.
+    pub(super) is_error: bool,
+    /// Why the turn ended, in the program's words.
+    pub(super) terminal_reason: String,
+    /// The final answer, or the text of an error.
+    pub(super) text: Option<String>,
+    /// What went wrong, where it was no text of the model's.
+    pub(super) errors: Vec<String>,
+    /// HTTP status of the model's service, when that failed.
+    pub(super) api_error_status: Option<u64>,
+    /// Turns that wait behind this one.
+    pub(super) queued_turns: u64,
+    /// Cost of the session so far; cumulative over the process and over resumed ones.
+    pub(super) cost: Cost,
+}
+
+impl TurnResult {
+    /// Reads a `result` event.
+    pub(super) fn of(object: &Map<String, Value>) -> Self {
+        let errors = object.get("errors").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+        Self {
+            subtype: string(object, "subtype").unwrap_or_default().to_owned(),
+            // A result that does not say so is no success.
+            is_error: object.get("is_error").and_then(Value::as_bool).unwrap_or(true),
+            terminal_reason: string(object, "terminal_reason").unwrap_or_default().to_owned(),
+            text: string(object, "result").map(str::to_owned),
+            errors: errors.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+            api_error_status: object.get("api_error_status").and_then(Value::as_u64),
+            queued_turns: number(object, "queued_turn_count"),
+            cost: cost(object),
+        }
+    }
+
+    /// Whether the turn did what it should: both fields are needed, since an API failure is a
+    /// `success` with `is_error`, and an interrupted turn of older versions no error without one.
+    pub(super) fn is_success(&self) -> bool {
+        self.subtype == "success" && !self.is_error
+    }
+
+    /// Whether somebody stopped the turn.
+    pub(super) fn is_interrupted(&self) -> bool {
+        self.subtype == "error_during_execution"
+            && (self.terminal_reason.is_empty() || self.terminal_reason.starts_with("aborted"))
+    }
+}
+
+/// Tokens come from `modelUsage`: `usage` covers the last turn's main loop only.
+fn cost(object: &Map<String, Value>) -> Cost {
+    let usd = object.get("total_cost_usd").and_then(Value::as_f64).unwrap_or(0.0);
+    let mut cost = Cost { usd: if usd.is_finite() { usd.max(0.0) } else { 0.0 }, ..Cost::default() };
+    let models = object.get("modelUsage").and_then(Value::as_object);
+    for usage in models.into_iter().flat_map(Map::values).filter_map(Value::as_object) {
+        for key in ["inputTokens", "cacheReadInputTokens", "cacheCreationInputTokens"] {
+            cost.input_tokens = cost.input_tokens.saturating_add(number(usage, key));
+        }
+        cost.output_tokens = cost.output_tokens.saturating_add(number(usage, "outputTokens"));
+    }
+    cost
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn result(value: &Value) -> TurnResult {
+        TurnResult::of(value.as_object().unwrap())
+    }
+
+    #[test]
+    fn an_api_failure_is_no_success_although_its_subtype_says_so() {
+        let failed = result(&json!({"subtype": "success", "is_error": true}));
+        assert!(!failed.is_success());
+        let stopped = result(&json!({"subtype": "error_during_execution", "is_error": false}));
+        assert!(!stopped.is_success() && stopped.is_interrupted());
+        assert!(result(&json!({"subtype": "success", "is_error": false})).is_success());
+        assert!(!result(&json!({"subtype": "success"})).is_success());
+    }
+
+    #[test]
+    fn tokens_of_all_models_and_caches_count() {
+        let usage = json!({"inputTokens": 1, "cacheReadInputTokens": 2,
+            "cacheCreationInputTokens": 4, "outputTokens": 8});
+        let both = result(&json!({"total_cost_usd": 0.5, "modelUsage": {"a": usage, "b": usage}}));
+        assert_eq!(both.cost, Cost { usd: 0.5, input_tokens: 14, output_tokens: 16 });
+        let odd = result(&json!({"total_cost_usd": -1, "modelUsage": {"a": 7}}));
+        assert_eq!(odd.cost, Cost::default());
+    }
+}

@@ -1,0 +1,90 @@
+//! The authorization server, as the MCP endpoint sees it.
+use std::collections::BTreeSet;
+use std::fmt;
+
+use axum::body::Body;
+use axum::response::IntoResponse;
+use http::Response;
+use http::request::Parts;
+
+use crate::auth::{AuthorizationServer, Challenge};
+use crate::http::Origin;
+use crate::mcp::{Authenticate, Principal, Scope};
+use crate::model::{self, Caller, ProjectAccess};
+use crate::web;
+
+/// [`Authenticate`] over the real authorization server.
+#[derive(Clone)]
+pub struct Bearers(AuthorizationServer);
+
+impl Bearers {
+    /// Checks bearers with `auth`.
+    #[must_use]
+    pub const fn new(auth: AuthorizationServer) -> Self {
+        Self(auth)
+    }
+}
+
+impl fmt::Debug for Bearers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Bearers")
+    }
+}
+
+impl Authenticate for Bearers {
+    fn authenticate(&self, parts: &Parts) -> Result<Principal, Box<Response<Body>>> {
+        let origin = origin(parts);
+        let request = self
+            .0
+            .check_bearer(&parts.headers, &origin)
+            .map_err(|challenge| Box::new(challenge.into_response()))?;
+        let projects = match request.projects {
+            ProjectAccess::All => None,
+            ProjectAccess::Only(projects) => Some(projects.into_iter().collect()),
+        };
+        Ok(Principal {
+            key: request.family.as_str().into(),
+            caller: Caller::Client { client_id: request.client_id },
+            scopes: request.scopes.iter().filter_map(tool_scope).collect::<BTreeSet<_>>(),
+            projects,
+        })
+    }
+
+    fn insufficient_scope(
+        &self,
+        parts: &Parts,
+        principal: &Principal,
+        needed: Scope,
+    ) -> Response<Body> {
+        // What the client has goes along, so that stepping up does not lose it.
+        let all = principal.scopes.iter().copied().chain([needed]).map(own_scope).collect();
+        Challenge::insufficient_scope(&origin(parts), all).into_response()
+    }
+
+    fn connect_page(&self, parts: &Parts) -> Response<Body> {
+        web::connect_page(&self.0, &origin(parts), &parts.headers)
+    }
+}
+
+/// The guard puts the origin into every request; a request without one reaches no route.
+fn origin(parts: &Parts) -> Origin {
+    let found = parts.extensions.get::<Origin>().cloned();
+    found.unwrap_or_else(|| Origin::new("http", "localhost"))
+}
+
+const fn tool_scope(scope: model::Scope) -> Option<Scope> {
+    match scope {
+        model::Scope::Observe => Some(Scope::Observe),
+        model::Scope::Files => Some(Scope::Files),
+        model::Scope::Run => Some(Scope::Run),
+        model::Scope::OfflineAccess => None,
+    }
+}
+
+const fn own_scope(scope: Scope) -> model::Scope {
+    match scope {
+        Scope::Observe => model::Scope::Observe,
+        Scope::Files => model::Scope::Files,
+        Scope::Run => model::Scope::Run,
+    }
+}

@@ -1,0 +1,270 @@
+//! `/mcp`: who calls comes first, then form, session and scope; the protocol itself is rmcp's.
+//!
+//! The order matters to clients: a 401 before any look at method, version or `Accept` is what starts
+//! their sign-in.
+use std::convert::Infallible;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use axum::Router;
+use axum::body::Body;
+use bytes::Bytes;
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
+use http_body_util::Full;
+use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+
+use super::message::{Glance, INVALID_REQUEST, glance};
+use super::principal::{Authenticate, Principal};
+use super::reply::{folded, in_rpc_shape, is_json, reads_streams, rpc_error};
+use super::server::GatewayServer;
+use super::session::{BoundSessions, OWNER};
+use super::tasks::Tasks;
+use super::tools;
+use crate::clock::{Clock, Entropy};
+use crate::http::{BearerTicket, BodyError, ErrorAnswer, read_whole, wants_html};
+
+const SESSION_ID: &str = "mcp-session-id";
+
+/// What the endpoint is made of.
+#[derive(Clone, Debug)]
+pub struct McpParts {
+    /// The task engine.
+    pub tasks: Arc<dyn Tasks>,
+    /// Who checks bearer tokens.
+    pub auth: Arc<dyn Authenticate>,
+    /// The clock that waits go by.
+    pub clock: Arc<dyn Clock>,
+    /// Names internal errors.
+    pub entropy: Arc<dyn Entropy>,
+    /// Cancelled when shutting down begins: long waits answer with what they have.
+    pub draining: CancellationToken,
+}
+
+/// The `/mcp` service. Clones share it.
+#[derive(Clone)]
+pub struct Endpoint {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    auth: Arc<dyn Authenticate>,
+    sessions: Arc<BoundSessions>,
+    protocol: StreamableHttpService<GatewayServer, BoundSessions>,
+}
+
+impl fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Endpoint").field("sessions", &self.sessions()).finish_non_exhaustive()
+    }
+}
+
+/// The route of the endpoint, and the endpoint itself for its figures.
+#[must_use]
+pub fn mount(parts: McpParts) -> (Router, Endpoint) {
+    let endpoint = Endpoint::new(parts);
+    (Router::new().route_service("/mcp", endpoint.clone()), endpoint)
+}
+
+impl Endpoint {
+    /// An endpoint over these parts.
+    #[must_use]
+    pub fn new(parts: McpParts) -> Self {
+        let auth = parts.auth.clone();
+        let sessions = Arc::new(BoundSessions::new());
+        let server = GatewayServer::new(parts);
+        // Host and Origin are the guard's: it follows the tunnel's name, which rmcp's lists cannot.
+        let config = StreamableHttpServerConfig::default()
+            .disable_allowed_hosts()
+            .disable_allowed_origins()
+            .with_json_response(true);
+        let protocol =
+            StreamableHttpService::new(move || Ok(server.clone()), sessions.clone(), config);
+        Self { shared: Arc::new(Shared { auth, sessions, protocol }) }
+    }
+
+    /// Sessions open now.
+    #[must_use]
+    pub fn sessions(&self) -> usize {
+        self.shared.sessions.len()
+    }
+}
+
+impl tower::Service<Request<Body>> for Endpoint {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let shared = self.shared.clone();
+        Box::pin(async move { Ok(shared.respond(request).await) })
+    }
+}
+
+impl Shared {
+    async fn respond(&self, request: Request<Body>) -> Response<Body> {
+        let (mut parts, body) = request.into_parts();
+        let ticket = parts.extensions.get::<BearerTicket>();
+        let principal = match self.auth.authenticate(&parts) {
+            Ok(principal) => Arc::new(principal),
+            Err(challenge) => {
+                return match ticket.and_then(BearerTicket::refused) {
+                    Some(retry) => ErrorAnswer::too_many(retry, &parts.headers),
+                    None if shows_connect_page(&parts) => self.auth.connect_page(&parts),
+                    None => *challenge,
+                };
+            }
+        };
+        if let Some(ticket) = ticket {
+            ticket.good();
+        }
+        parts.extensions.insert(principal.clone());
+        match parts.method {
+            Method::POST => self.post(parts, body, &principal).await,
+            Method::GET => self.get(parts, &principal).await,
+            Method::DELETE => self.delete(parts, &principal).await,
+            _ => method_not_allowed(),
+        }
+    }
+
+    async fn post(&self, parts: Parts, body: Body, principal: &Arc<Principal>) -> Response<Body> {
+        if !is_json(&parts.headers) {
+            let message = "Unsupported Media Type: send Content-Type: application/json";
+            let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+            return rpc_error(status, INVALID_REQUEST, message, &Value::Null);
+        }
+        let bytes = match read_whole(body).await {
+            Ok(bytes) => bytes,
+            Err(err) => return body_refused(err),
+        };
+        let seen = match glance(&bytes) {
+            Ok(seen) => seen,
+            Err(bad) => {
+                return rpc_error(StatusCode::BAD_REQUEST, bad.code, &bad.message, &bad.id);
+            }
+        };
+        if let Some(refusal) = self.check_session(&parts.headers, principal, &seen.id) {
+            return refusal;
+        }
+        if let Some(refusal) = self.check_scope(&parts, principal, &seen) {
+            return refusal;
+        }
+        let folds = !reads_streams(&parts.headers);
+        let response = self.forward(parts, bytes, principal, BOTH_FORMS).await;
+        let response = in_rpc_shape(response, &seen.id).await;
+        if folds { folded(response, &seen.id).await } else { response }
+    }
+
+    async fn get(&self, parts: Parts, principal: &Arc<Principal>) -> Response<Body> {
+        if !accepts_stream(&parts.headers) {
+            let message = "Not Acceptable: a GET answers with text/event-stream";
+            let status = StatusCode::NOT_ACCEPTABLE;
+            return rpc_error(status, INVALID_REQUEST, message, &Value::Null);
+        }
+        self.without_body(parts, principal).await
+    }
+
+    async fn delete(&self, parts: Parts, principal: &Arc<Principal>) -> Response<Body> {
+        self.without_body(parts, principal).await
+    }
+
+    async fn without_body(&self, parts: Parts, principal: &Arc<Principal>) -> Response<Body> {
+        if let Some(refusal) = self.check_session(&parts.headers, principal, &Value::Null) {
+            return refusal;
+        }
+        let response = self.forward(parts, Bytes::new(), principal, STREAM).await;
+        in_rpc_shape(response, &Value::Null).await
+    }
+
+    /// A session that is unknown, ended, or somebody else's does not exist: the client opens a new
+    /// one (2025-11-25, transports, session management).
+    fn check_session(
+        &self,
+        headers: &HeaderMap,
+        principal: &Principal,
+        id: &Value,
+    ) -> Option<Response<Body>> {
+        let session = headers.get(SESSION_ID)?;
+        let known =
+            session.to_str().is_ok_and(|session| self.sessions.belongs_to(session, &principal.key));
+        if known {
+            return None;
+        }
+        let message = "Session not found: send initialize again, without a session id";
+        Some(rpc_error(StatusCode::NOT_FOUND, INVALID_REQUEST, message, id))
+    }
+
+    /// The challenge by which clients ask their user for more (step-up); the tools check again.
+    fn check_scope(
+        &self,
+        parts: &Parts,
+        principal: &Principal,
+        seen: &Glance,
+    ) -> Option<Response<Body>> {
+        let needed = tools::scope_of(seen.tool.as_deref()?)?;
+        if principal.scopes.contains(&needed) {
+            return None;
+        }
+        Some(self.auth.insufficient_scope(parts, principal, needed))
+    }
+
+    async fn forward(
+        &self,
+        mut parts: Parts,
+        bytes: Bytes,
+        principal: &Arc<Principal>,
+        accept: HeaderValue,
+    ) -> Response<Body> {
+        parts.headers.insert(header::ACCEPT, accept);
+        parts.headers.insert(header::CONTENT_TYPE, JSON);
+        let request = Request::from_parts(parts, Full::new(bytes));
+        let handled = self.protocol.handle(request);
+        OWNER.scope(principal.key.clone(), handled).await.map(crate::http::infallible)
+    }
+}
+
+const BOTH_FORMS: HeaderValue = HeaderValue::from_static("application/json, text/event-stream");
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const STREAM: HeaderValue = HeaderValue::from_static("text/event-stream");
+
+/// A browser without a token that opens the connector's URL.
+fn shows_connect_page(parts: &Parts) -> bool {
+    parts.method == Method::GET
+        && !parts.headers.contains_key(header::AUTHORIZATION)
+        && wants_html(&parts.headers)
+}
+
+/// Whether a GET may be answered by an event stream; only who asks for something else objects.
+fn accepts_stream(headers: &HeaderMap) -> bool {
+    let mut accepts =
+        headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    let anything = |accept: &str| accept.trim().is_empty() || accept.contains("*/*");
+    !headers.contains_key(header::ACCEPT) || reads_streams(headers) || accepts.any(anything)
+}
+
+fn body_refused(err: BodyError) -> Response<Body> {
+    let status = match err {
+        BodyError::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        BodyError::TooSlow => StatusCode::REQUEST_TIMEOUT,
+        BodyError::Broken => StatusCode::BAD_REQUEST,
+    };
+    rpc_error(status, INVALID_REQUEST, &format!("Invalid Request: {err}"), &Value::Null)
+}
+
+fn method_not_allowed() -> Response<Body> {
+    let message = "Method Not Allowed: /mcp takes POST, GET and DELETE";
+    let status = StatusCode::METHOD_NOT_ALLOWED;
+    let mut response = rpc_error(status, INVALID_REQUEST, message, &Value::Null);
+    let methods = HeaderValue::from_static("POST, GET, DELETE");
+    response.headers_mut().insert(header::ALLOW, methods);
+    response
+}

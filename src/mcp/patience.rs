@@ -1,0 +1,104 @@
+//! Waiting for a task on behalf of a call: bounded, ended early by whoever stops listening, and
+//! telling about progress when the client asked for that.
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rmcp::model::{ProgressNotificationParam, ProgressToken};
+use rmcp::{Peer, RoleServer};
+use tokio_util::sync::CancellationToken;
+
+use super::tasks::{Tasks, Unavailable};
+use crate::clock::Clock;
+use crate::model::{Task, TaskId, TaskState};
+
+/// Between two progress notifications of one call.
+const PROGRESS_EVERY: Duration = Duration::from_secs(10);
+
+/// What a call's wait goes by.
+pub(super) struct Patience {
+    pub(super) clock: Arc<dyn Clock>,
+    /// The call was cancelled, or its client is gone.
+    pub(super) cancelled: CancellationToken,
+    /// The gateway is shutting down.
+    pub(super) draining: CancellationToken,
+    /// Where progress goes, when the client supplied a token for it.
+    pub(super) listener: Option<(Peer<RoleServer>, ProgressToken)>,
+}
+
+impl fmt::Debug for Patience {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Patience")
+    }
+}
+
+impl Patience {
+    /// Waits until the task's cursor is past `after`, it is over, or waiting ends.
+    pub(super) async fn for_change(
+        &self,
+        tasks: &dyn Tasks,
+        id: &TaskId,
+        after: u64,
+        at_most: Duration,
+    ) -> Result<Option<Task>, Unavailable> {
+        if at_most.is_zero() {
+            return tasks.task(id).await;
+        }
+        let mut changed = tasks.wait(id, after, at_most);
+        let mut told = 0_u32;
+        loop {
+            tokio::select! {
+                biased;
+                task = &mut changed => return task,
+                () = self.cancelled.cancelled() => return tasks.task(id).await,
+                () = self.draining.cancelled() => return tasks.task(id).await,
+                () = self.clock.sleep(PROGRESS_EVERY), if self.listener.is_some() => {
+                    told += 1;
+                    self.tell(tasks, id, PROGRESS_EVERY * told).await;
+                }
+            }
+        }
+    }
+
+    /// Waits until the task is over or needs its owner, or waiting ends.
+    pub(super) async fn for_outcome(
+        &self,
+        tasks: &dyn Tasks,
+        task: Task,
+        at_most: Duration,
+    ) -> Result<Task, Unavailable> {
+        let began = self.clock.now();
+        let mut task = task;
+        loop {
+            let left = at_most.saturating_sub(self.clock.now().since(began));
+            let asks = matches!(task.state, TaskState::NeedsInput { .. });
+            if left.is_zero() || task.state.is_final() || asks || self.is_over() {
+                return Ok(task);
+            }
+            match self.for_change(tasks, &task.id, task.cursor, left).await? {
+                Some(newer) => task = newer,
+                None => return Ok(task),
+            }
+        }
+    }
+
+    /// Whether nobody should wait any longer.
+    pub(super) fn is_over(&self) -> bool {
+        self.cancelled.is_cancelled() || self.draining.is_cancelled()
+    }
+
+    async fn tell(&self, tasks: &dyn Tasks, id: &TaskId, waited: Duration) {
+        let Some((peer, token)) = &self.listener else { return };
+        let Ok(Some(task)) = tasks.task(id).await else { return };
+        let message = match task.progress.activity.as_str() {
+            "" => task.state.name().to_owned(),
+            activity => format!("{}: {activity}", task.state.name()),
+        };
+        // Seconds waited: all that is certain to grow.
+        let progress = ProgressNotificationParam::new(token.clone(), waited.as_secs_f64());
+        let sent = peer.notify_progress(progress.with_message(message)).await;
+        if let Err(err) = sent {
+            tracing::debug!(%err, "progress was not delivered");
+        }
+    }
+}

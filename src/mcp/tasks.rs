@@ -1,0 +1,240 @@
+//! What the tools need of the task engine. The composition root implements [`Tasks`] over it.
+use std::fmt;
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+
+use crate::clock::Timestamp;
+use crate::model::{Caller, ChangedFile, DiffStat, Event, Request, Task, TaskId};
+
+/// The engine, as tools see it. Every method is cancel-safe: dropping a call undoes nothing.
+pub trait Tasks: fmt::Debug + Send + Sync + 'static {
+    /// Admits a task; durable when it answers.
+    fn start(&self, task: NewTask) -> BoxFuture<'_, Result<Admitted, StartError>>;
+
+    /// One task.
+    fn task<'a>(&'a self, id: &'a TaskId) -> BoxFuture<'a, Result<Option<Task>, Unavailable>>;
+
+    /// Waits until the task's cursor is past `after` or its state is final, at most `at_most`; then
+    /// answers with the task as it is.
+    fn wait<'a>(
+        &'a self,
+        id: &'a TaskId,
+        after: u64,
+        at_most: Duration,
+    ) -> BoxFuture<'a, Result<Option<Task>, Unavailable>>;
+
+    /// Begins to cancel a task; `by` goes into its log.
+    fn cancel<'a>(&'a self, id: &'a TaskId, by: String)
+    -> BoxFuture<'a, Result<Task, CancelError>>;
+
+    /// Begins to cancel every unfinished task of `projects`, of all projects when that is `None`.
+    fn cancel_all(
+        &self,
+        by: String,
+        projects: Option<Vec<String>>,
+    ) -> BoxFuture<'_, Result<Vec<Task>, Unavailable>>;
+
+    /// A page of tasks, newest first.
+    fn list(&self, query: TaskQuery) -> BoxFuture<'_, Result<TaskPage, Unavailable>>;
+
+    /// The task's events after `after`, oldest first, at most `limit`.
+    fn events<'a>(
+        &'a self,
+        id: &'a TaskId,
+        after: u64,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<Event>, Unavailable>>;
+
+    /// The last `lines` lines of the agent's output so far.
+    fn output_tail<'a>(
+        &'a self,
+        id: &'a TaskId,
+        lines: usize,
+    ) -> BoxFuture<'a, Result<Vec<String>, Unavailable>>;
+
+    /// The task's changes against its base, now or as they were when it ended.
+    fn diff<'a>(
+        &'a self,
+        id: &'a TaskId,
+        options: DiffOptions,
+    ) -> BoxFuture<'a, Result<Diff, DiffError>>;
+
+    /// All projects, sorted by name.
+    fn projects(&self) -> BoxFuture<'_, Result<Vec<ProjectView>, Unavailable>>;
+
+    /// The task's questions and permission requests, oldest first.
+    fn requests<'a>(&'a self, id: &'a TaskId) -> BoxFuture<'a, Result<Vec<Request>, Unavailable>>;
+}
+
+/// The engine or the store cannot answer now; the text is for the log.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("{0}")]
+pub struct Unavailable(pub String);
+
+/// A task to start.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct NewTask {
+    /// The words for the agent.
+    pub prompt: String,
+    /// The project; the default one when none.
+    pub project: Option<String>,
+    /// The executor; the project's when none.
+    pub executor: Option<String>,
+    /// The model; the executor's when none.
+    pub model: Option<String>,
+    /// Change nothing.
+    pub plan_only: bool,
+    /// Working time; the configuration's when none.
+    pub timeout: Option<Duration>,
+    /// Makes a repeated call find the task of the first.
+    pub idempotency_key: Option<String>,
+    /// Who asks.
+    pub caller: Caller,
+}
+
+/// A task that was accepted.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Admitted {
+    /// The task.
+    pub task: Task,
+    /// Whether an earlier call with the same key had started it.
+    pub existing: bool,
+    /// What the caller should know, such as a place in the queue or a shortened time limit.
+    pub notes: Vec<String>,
+}
+
+/// Why no task was started.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum StartError {
+    /// No project has this name.
+    #[error("there is no project `{0}`")]
+    UnknownProject(String),
+    /// None was named, and none is the default.
+    #[error("no project was named and none is the default")]
+    NoDefaultProject,
+    /// No executor has this name.
+    #[error("there is no executor `{name}`")]
+    UnknownExecutor {
+        /// The name.
+        name: String,
+        /// Those that exist.
+        known: Vec<String>,
+    },
+    /// Refused for a reason that the caller can do something about.
+    #[error("{message}")]
+    Refused {
+        /// What is wrong.
+        message: String,
+        /// What to do.
+        hint: String,
+    },
+    /// The engine cannot take tasks now.
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+}
+
+/// Why a task was not cancelled.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum CancelError {
+    /// There is no such task.
+    #[error("there is no such task")]
+    Unknown,
+    /// It has ended.
+    #[error("it has already ended")]
+    AlreadyOver,
+    /// The engine cannot do it now.
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+}
+
+/// Which tasks a list is about. Empty fields do not restrict.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct TaskQuery {
+    /// Names of states.
+    pub states: Vec<&'static str>,
+    /// Names of projects; none for all.
+    pub projects: Option<Vec<String>>,
+    /// The executor's name.
+    pub executor: Option<String>,
+    /// Changed at or after this moment.
+    pub since: Option<Timestamp>,
+    /// Words that the prompt contains.
+    pub text: Option<String>,
+    /// Only tasks older than this page mark.
+    pub before: Option<u64>,
+    /// Most tasks to return.
+    pub limit: usize,
+}
+
+/// A page of tasks, newest first.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TaskPage {
+    /// The tasks.
+    pub tasks: Vec<Task>,
+    /// Mark of the next page, when there is one.
+    pub next: Option<u64>,
+}
+
+/// Which part of a diff is wanted.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct DiffOptions {
+    /// Only this file or folder, relative to the project's root.
+    pub path: Option<String>,
+    /// Numbers only, no text.
+    pub stat_only: bool,
+    /// Where in the text to begin, in bytes.
+    pub offset: u64,
+    /// Most bytes of text; cut at a character's end.
+    pub bytes_max: usize,
+}
+
+/// A task's changes.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Diff {
+    /// Size of the whole change.
+    pub stat: DiffStat,
+    /// Files changed.
+    pub files: Vec<ChangedFile>,
+    /// Unified diff, the part asked for.
+    pub text: String,
+    /// Where the next part begins, when there is one.
+    pub next_offset: Option<u64>,
+    /// The commit it is compared with.
+    pub base: Option<String>,
+}
+
+/// Why there is no diff.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum DiffError {
+    /// The task has no work to compare, and why.
+    #[error("{0}")]
+    Nothing(String),
+    /// The path is none of the changed ones.
+    #[error("nothing was changed at `{0}`")]
+    UnknownPath(String),
+    /// It cannot be made now.
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+}
+
+/// A project, as clients may see it: no absolute path.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct ProjectView {
+    /// Its name.
+    pub name: String,
+    /// What the owner says about it.
+    pub description: String,
+    /// Whether tasks go here when they name no project.
+    pub default: bool,
+    /// The branch checked out, where there is one.
+    pub branch: Option<String>,
+    /// Whether the owner has uncommitted changes; none where git does not say.
+    pub dirty: Option<bool>,
+    /// Executors, the project's own first.
+    pub executors: Vec<String>,
+    /// Tasks at once.
+    pub max_concurrent: u64,
+    /// Longest working time of a task, in minutes.
+    pub timeout_minutes_max: u64,
+}

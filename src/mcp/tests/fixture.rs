@@ -1,0 +1,543 @@
+//! The fakes, and ways to talk to them.
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::body::Body;
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use http::request::Parts;
+use http::{Method, Request, Response, StatusCode, header};
+use http_body_util::BodyExt;
+use serde_json::{Map, Value, json};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::{Clock, ManualClock, SeededEntropy, Timestamp};
+use crate::http::{
+    ConnectionFacts, ConnectionLimits, Guard, GuardParts, Hosts, IngressKind, Peer, RateLimit,
+    Server, Way, with_common_routes,
+};
+use crate::mcp::{
+    Admitted, Authenticate, CancelError, Diff, DiffError, DiffOptions, Endpoint, McpParts, NewTask,
+    Principal, ProjectView, Scope, StartError, TaskPage, TaskQuery, Tasks, Unavailable, mount,
+};
+use crate::model::{
+    Caller, CancelReason, ChangedFile, Cost, DiffStat, Event, EventKind, Failure, FailureKind,
+    Outcome, Phase, Progress, Request as Asked, RequestId, RequestKind, RequestState, Task, TaskId,
+    TaskSpec, TaskState, Workspace,
+};
+
+pub(super) const NOW: Timestamp = Timestamp::from_millis(1_795_153_266_120);
+pub(super) const LOCAL: &str = "127.0.0.1:8765";
+
+/// An engine in memory that notes what it was asked.
+#[derive(Debug)]
+pub(super) struct FakeTasks {
+    pub(super) tasks: Mutex<BTreeMap<TaskId, Task>>,
+    pub(super) log: Mutex<Vec<String>>,
+    pub(super) diff: Mutex<String>,
+    changes: watch::Sender<u64>,
+    /// Calls under way in `wait`.
+    pub(super) waiting: watch::Sender<usize>,
+}
+
+/// The `n`th task id.
+pub(super) fn id(n: u64) -> TaskId {
+    format!("{n:026}").parse().unwrap()
+}
+
+pub(super) fn task(n: u64, project: &str, state: TaskState) -> Task {
+    Task {
+        id: id(n),
+        spec: TaskSpec {
+            prompt: format!("do thing {n}\nand more"),
+            project: project.into(),
+            executor: "claude".into(),
+            model: None,
+            plan_only: false,
+            timeout_secs: 1800,
+            idempotency_key: None,
+            caller: Caller::Owner,
+        },
+        created_at: NOW,
+        updated_at: NOW,
+        cursor: 10 * n,
+        state,
+        progress: Progress {
+            text: "reading\u{1b}[1m the code".into(),
+            activity: "Bash: cargo test".into(),
+            turns: 3,
+        },
+        cost: Cost { usd: 0.25, input_tokens: 1000, output_tokens: 50 },
+        workspace: Some(Workspace {
+            dir: "/secret/absolute/work".into(),
+            base_commit: Some("b".repeat(40)),
+            branch: Some(format!("gateway/{n}-do-thing")),
+            isolated: true,
+        }),
+        run: None,
+    }
+}
+
+pub(super) fn running() -> TaskState {
+    TaskState::Running { started_at: NOW, phase: Phase::Agent }
+}
+
+pub(super) fn completed(answer: &str) -> TaskState {
+    TaskState::Completed {
+        at: NOW,
+        outcome: Outcome {
+            answer: Some(answer.into()),
+            head_commit: Some("c".repeat(40)),
+            changed: vec![ChangedFile { status: 'A', path: "src/new.rs".into() }],
+            diff_stat: DiffStat { files: 1, insertions: 5, deletions: 0 },
+            notes: vec!["a note".into()],
+        },
+    }
+}
+
+impl FakeTasks {
+    pub(super) fn new() -> Arc<Self> {
+        let failed = TaskState::Failed {
+            at: NOW,
+            failure: Failure { kind: FailureKind::Crashed, message: "the agent crashed".into() },
+            outcome: Outcome::default(),
+        };
+        let entropy = SeededEntropy::new(5);
+        let request_id = RequestId::random(&entropy);
+        let asks = TaskState::NeedsInput { started_at: NOW, request_id };
+        let cancelled = TaskState::Cancelled {
+            at: NOW,
+            reason: CancelReason::Deadline,
+            outcome: Outcome::default(),
+        };
+        let tasks = [
+            task(1, "alpha", running()),
+            task(2, "beta", completed("All done.\nSee the diff.")),
+            task(3, "beta", failed),
+            task(4, "alpha", asks),
+            task(5, "beta", cancelled),
+            task(6, "beta", TaskState::Queued),
+        ];
+        Arc::new(Self {
+            tasks: Mutex::new(tasks.into_iter().map(|task| (task.id.clone(), task)).collect()),
+            log: Mutex::default(),
+            diff: Mutex::new("diff --git a/src/new.rs b/src/new.rs\n+fn new() {}\n".into()),
+            changes: watch::Sender::new(0),
+            waiting: watch::Sender::new(0),
+        })
+    }
+
+    pub(super) fn change(&self, n: u64, state: TaskState) {
+        let mut tasks = self.tasks.lock().unwrap();
+        let task = tasks.get_mut(&id(n)).unwrap();
+        task.state = state;
+        task.cursor += 1;
+        drop(tasks);
+        self.changes.send_modify(|count| *count += 1);
+    }
+
+    pub(super) fn get(&self, id: &TaskId) -> Option<Task> {
+        self.tasks.lock().unwrap().get(id).cloned()
+    }
+
+    pub(super) fn calls(&self) -> Vec<String> {
+        self.log.lock().unwrap().clone()
+    }
+
+    fn note(&self, line: String) {
+        self.log.lock().unwrap().push(line);
+    }
+}
+
+impl Tasks for FakeTasks {
+    fn start(&self, new: NewTask) -> BoxFuture<'_, Result<Admitted, StartError>> {
+        self.note(format!("start {new:?}"));
+        async move {
+            match new.prompt.as_str() {
+                "panic" => panic!("on purpose"),
+                "broken" => return Err(Unavailable("sql: no rows in /secret/path".into()).into()),
+                "refuse" => {
+                    return Err(StartError::Refused {
+                        message: "paused".into(),
+                        hint: "resume".into(),
+                    });
+                }
+                _ => {}
+            }
+            let project = new.project.unwrap_or_else(|| "alpha".into());
+            if !["alpha", "beta"].contains(&project.as_str()) {
+                return Err(StartError::UnknownProject(project));
+            }
+            let executor = new.executor.unwrap_or_else(|| "claude".into());
+            if !["claude", "hermes"].contains(&executor.as_str()) {
+                let known = vec!["claude".into(), "hermes".into()];
+                return Err(StartError::UnknownExecutor { name: executor, known });
+            }
+            let existing = new.idempotency_key.as_deref() == Some("known");
+            let mut started = task(if existing { 1 } else { 9 }, &project, TaskState::Queued);
+            if existing {
+                started = self.get(&id(1)).unwrap();
+            }
+            started.spec.executor = executor;
+            self.tasks.lock().unwrap().insert(started.id.clone(), started.clone());
+            Ok(Admitted { task: started, existing, notes: vec!["second in the queue".into()] })
+        }
+        .boxed()
+    }
+
+    fn task<'a>(&'a self, id: &'a TaskId) -> BoxFuture<'a, Result<Option<Task>, Unavailable>> {
+        async move { Ok(self.get(id)) }.boxed()
+    }
+
+    fn wait<'a>(
+        &'a self,
+        id: &'a TaskId,
+        after: u64,
+        at_most: Duration,
+    ) -> BoxFuture<'a, Result<Option<Task>, Unavailable>> {
+        self.note(format!("wait {id} after {after} at most {at_most:?}"));
+        async move {
+            struct Left<'a>(&'a watch::Sender<usize>);
+            impl Drop for Left<'_> {
+                fn drop(&mut self) {
+                    self.0.send_modify(|count| *count -= 1);
+                }
+            }
+            let mut changes = self.changes.subscribe();
+            self.waiting.send_modify(|count| *count += 1);
+            let _left = Left(&self.waiting);
+            loop {
+                let task = self.get(id);
+                let news = |task: &Task| task.cursor > after || task.state.is_final();
+                if task.as_ref().is_none_or(news) {
+                    return Ok(task);
+                }
+                changes.changed().await.unwrap();
+            }
+        }
+        .boxed()
+    }
+
+    fn cancel<'a>(
+        &'a self,
+        id: &'a TaskId,
+        by: String,
+    ) -> BoxFuture<'a, Result<Task, CancelError>> {
+        self.note(format!("cancel {id} by {by}"));
+        async move {
+            let mut tasks = self.tasks.lock().unwrap();
+            let task = tasks.get_mut(id).ok_or(CancelError::Unknown)?;
+            let state = task.state.clone().cancel(CancelReason::Requested { by }, NOW);
+            task.state = state.map_err(|_| CancelError::AlreadyOver)?;
+            Ok(task.clone())
+        }
+        .boxed()
+    }
+
+    fn cancel_all(
+        &self,
+        by: String,
+        projects: Option<Vec<String>>,
+    ) -> BoxFuture<'_, Result<Vec<Task>, Unavailable>> {
+        self.note(format!("cancel all of {projects:?} by {by}"));
+        async move {
+            let tasks = self.tasks.lock().unwrap();
+            Ok(tasks.values().filter(|task| !task.state.is_final()).cloned().collect())
+        }
+        .boxed()
+    }
+
+    fn list(&self, query: TaskQuery) -> BoxFuture<'_, Result<TaskPage, Unavailable>> {
+        self.note(format!("list {query:?}"));
+        async move {
+            let tasks = self.tasks.lock().unwrap();
+            Ok(TaskPage { tasks: tasks.values().rev().cloned().collect(), next: Some(7) })
+        }
+        .boxed()
+    }
+
+    fn events<'a>(
+        &'a self,
+        id: &'a TaskId,
+        after: u64,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<Event>, Unavailable>> {
+        self.note(format!("events {id} after {after} limit {limit}"));
+        let kind = EventKind::Activity { tool: "Bash".into(), detail: "cargo\ntest".into() };
+        let event = Event { seq: after + 1, at: NOW, task_id: id.clone(), kind };
+        async move { Ok(vec![event]) }.boxed()
+    }
+
+    fn output_tail<'a>(
+        &'a self,
+        _: &'a TaskId,
+        lines: usize,
+    ) -> BoxFuture<'a, Result<Vec<String>, Unavailable>> {
+        self.note(format!("output {lines}"));
+        async move { Ok((0..lines).map(|n| format!("line {n}")).collect()) }.boxed()
+    }
+
+    fn diff<'a>(
+        &'a self,
+        id: &'a TaskId,
+        options: DiffOptions,
+    ) -> BoxFuture<'a, Result<Diff, DiffError>> {
+        self.note(format!("diff {id} {options:?}"));
+        async move {
+            if options.path.as_deref() == Some("unknown") {
+                return Err(DiffError::UnknownPath("unknown".into()));
+            }
+            let text = self.diff.lock().unwrap().clone();
+            let from = usize::try_from(options.offset).unwrap().min(text.len());
+            let to = text.len().min(from + options.bytes_max);
+            Ok(Diff {
+                stat: DiffStat { files: 1, insertions: 1, deletions: 0 },
+                files: vec![ChangedFile { status: 'A', path: "src/new.rs".into() }],
+                next_offset: (to < text.len()).then_some(to as u64),
+                text: if options.stat_only { String::new() } else { text[from..to].to_owned() },
+                base: Some("b".repeat(40)),
+            })
+        }
+        .boxed()
+    }
+
+    fn projects(&self) -> BoxFuture<'_, Result<Vec<ProjectView>, Unavailable>> {
+        self.note("projects".into());
+        let project = |name: &str, default| ProjectView {
+            name: name.into(),
+            description: format!("The {name} project"),
+            default,
+            branch: Some("main".into()),
+            dirty: Some(!default),
+            executors: vec!["claude".into(), "hermes".into()],
+            max_concurrent: 1,
+            timeout_minutes_max: 120,
+        };
+        async move { Ok(vec![project("alpha", true), project("beta", false)]) }.boxed()
+    }
+
+    fn requests<'a>(&'a self, id: &'a TaskId) -> BoxFuture<'a, Result<Vec<Asked>, Unavailable>> {
+        let asked = Asked {
+            id: RequestId::random(&SeededEntropy::new(5)),
+            task_id: id.clone(),
+            agent_ref: "r".into(),
+            kind: RequestKind::Permission {
+                tool: "Bash".into(),
+                input: json!({ "command": "rm -r build" }),
+                preview: "rm -r build".into(),
+            },
+            asked_at: NOW,
+            expires_at: NOW.after(Duration::from_secs(600)),
+            state: RequestState::Open,
+        };
+        async move { Ok(vec![asked]) }.boxed()
+    }
+}
+
+/// Four tokens: `all`, `other` (another grant), `observer`, `held` (to the project alpha).
+#[derive(Debug)]
+pub(super) struct FakeAuth;
+
+impl Authenticate for FakeAuth {
+    fn authenticate(&self, parts: &Parts) -> Result<Principal, Box<Response<Body>>> {
+        let value = parts.headers.get(header::AUTHORIZATION).and_then(|it| it.to_str().ok());
+        let token = value.and_then(|value| value.strip_prefix("Bearer "));
+        let everything = BTreeSet::from([Scope::Observe, Scope::Files, Scope::Run]);
+        let (scopes, projects) = match token {
+            Some("all" | "other") => (everything, None),
+            Some("observer") => (BTreeSet::from([Scope::Observe]), None),
+            Some("held") => (everything, Some(BTreeSet::from(["alpha".to_owned()]))),
+            _ => {
+                let challenge = Response::builder()
+                    .status(StatusCode::UNAUTHORIZED)
+                    .header(header::WWW_AUTHENTICATE, "Bearer resource_metadata=\"x\"");
+                return Err(Box::new(challenge.body(Body::from("{}")).unwrap()));
+            }
+        };
+        let key = token.unwrap_or_default();
+        let caller = Caller::Client { client_id: key.parse().unwrap() };
+        Ok(Principal { key: key.into(), caller, scopes, projects })
+    }
+
+    fn insufficient_scope(&self, _: &Parts, _: &Principal, needed: Scope) -> Response<Body> {
+        let challenge = format!("Bearer error=\"insufficient_scope\", scope=\"{needed}\"");
+        let response = Response::builder().status(StatusCode::FORBIDDEN);
+        response.header(header::WWW_AUTHENTICATE, challenge).body(Body::empty()).unwrap()
+    }
+
+    fn connect_page(&self, _: &Parts) -> Response<Body> {
+        let response = Response::builder().status(StatusCode::UNAUTHORIZED);
+        response.header(header::CONTENT_TYPE, "text/html").body(Body::from("<p>connect")).unwrap()
+    }
+}
+
+/// The whole stack, without a socket.
+pub(super) struct Stack {
+    pub(super) tasks: Arc<FakeTasks>,
+    pub(super) clock: Arc<ManualClock>,
+    pub(super) endpoint: Endpoint,
+    pub(super) limit: Arc<RateLimit>,
+    pub(super) draining: CancellationToken,
+    guard: Option<Guard>,
+    facts: ConnectionFacts,
+}
+
+impl Stack {
+    pub(super) fn new() -> Self {
+        Self::limited(1_000_000, 1_000_000)
+    }
+
+    pub(super) fn limited(per_minute: u32, burst: u32) -> Self {
+        Self::on(LOCAL.parse().unwrap(), per_minute, burst)
+    }
+
+    fn on(local: SocketAddr, per_minute: u32, burst: u32) -> Self {
+        let tasks = FakeTasks::new();
+        let clock = Arc::new(ManualClock::new(NOW));
+        let draining = CancellationToken::new();
+        let (routes, endpoint) = mount(McpParts {
+            tasks: tasks.clone(),
+            auth: Arc::new(FakeAuth),
+            clock: clock.clone(),
+            entropy: Arc::new(SeededEntropy::new(1)),
+            draining: draining.clone(),
+        });
+        let limit = Arc::new(RateLimit::new(per_minute, burst, clock.clone() as Arc<dyn Clock>));
+        let guard = Guard::new(GuardParts {
+            routes: with_common_routes(routes),
+            hosts: Hosts::new(watch::channel(None).1, Vec::new()),
+            limit: limit.clone(),
+            trusted_proxies: Vec::new(),
+            entropy: Arc::new(SeededEntropy::new(2)),
+            draining: draining.clone(),
+        });
+        let way = Way { kind: IngressKind::Local, local: Some(local) };
+        let facts = ConnectionFacts { way, peer: Peer::Address(local.ip()) };
+        Self { tasks, clock, endpoint, limit, draining, guard: Some(guard), facts }
+    }
+
+    /// Moves the stack behind a real listener; answers with the server and the endpoint's URL.
+    pub(super) async fn serve(&mut self) -> (Server, String) {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let guard = self.guard.take().unwrap();
+        let server = Server::new(guard, ConnectionLimits::default(), self.draining.clone());
+        server.accept_from(listener, IngressKind::Local);
+        (server, format!("http://{address}/mcp"))
+    }
+
+    pub(super) async fn send(&self, mut request: Request<Body>) -> Response<Body> {
+        request.headers_mut().entry(header::HOST).or_insert(LOCAL.parse().unwrap());
+        self.guard.as_ref().unwrap().respond(&self.facts, request).await
+    }
+
+    /// A modern request, authenticated by `token`.
+    pub(super) async fn rpc(&self, token: &str, method: &str, params: Value) -> Reply {
+        self.reply(modern(token, method, params)).await
+    }
+
+    pub(super) async fn reply(&self, request: Request<Body>) -> Reply {
+        Reply::read(self.send(request).await).await
+    }
+
+    /// Calls a tool; answers with its result.
+    pub(super) async fn call(&self, token: &str, tool: &str, arguments: Value) -> Value {
+        let reply =
+            self.rpc(token, "tools/call", json!({ "name": tool, "arguments": arguments })).await;
+        assert_eq!(reply.status, 200, "{tool} {arguments}: {reply:?}");
+        assert!(reply.json["result"].is_object(), "{tool} {arguments}: {reply:?}");
+        reply.json["result"].clone()
+    }
+}
+
+/// An answer, read whole.
+#[derive(Debug)]
+pub(super) struct Reply {
+    pub(super) status: u16,
+    pub(super) headers: http::HeaderMap,
+    pub(super) text: String,
+    pub(super) json: Value,
+}
+
+impl Reply {
+    pub(super) async fn read(response: Response<Body>) -> Self {
+        let (parts, body) = response.into_parts();
+        let bytes = body.collect().await.unwrap().to_bytes();
+        let text = String::from_utf8(bytes.to_vec()).unwrap();
+        let events = text.lines().filter_map(|line| line.strip_prefix("data: "));
+        let last = events.filter(|data| data.starts_with('{')).last().unwrap_or(&text);
+        let json = serde_json::from_str(last).unwrap_or(Value::Null);
+        Self { status: parts.status.as_u16(), headers: parts.headers, text, json }
+    }
+}
+
+pub(super) fn modern(token: &str, method: &str, params: Value) -> Request<Body> {
+    let mut params = params;
+    params["_meta"]["io.modelcontextprotocol/protocolVersion"] = json!("2026-07-28");
+    params["_meta"]["io.modelcontextprotocol/clientCapabilities"] = json!({});
+    params["_meta"]["io.modelcontextprotocol/clientInfo"] = json!({ "name": "t", "version": "1" });
+    let name = params["name"].as_str().map(str::to_owned);
+    let body = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params });
+    let mut request = post(token, body.to_string());
+    let headers = request.headers_mut();
+    headers.insert("mcp-protocol-version", "2026-07-28".parse().unwrap());
+    headers.insert("mcp-method", method.parse().unwrap());
+    if let Some(name) = name.and_then(|name| name.parse().ok()) {
+        headers.insert("mcp-name", name);
+    }
+    request
+}
+
+pub(super) fn post(token: &str, body: impl Into<Body>) -> Request<Body> {
+    Request::builder()
+        .method(Method::POST)
+        .uri("/mcp")
+        .header(header::AUTHORIZATION, format!("Bearer {token}"))
+        .header(header::CONTENT_TYPE, "application/json")
+        .header(header::ACCEPT, "application/json, text/event-stream")
+        .body(body.into())
+        .unwrap()
+}
+
+pub(super) fn legacy(token: &str, session: Option<&str>, message: &Value) -> Request<Body> {
+    let mut request = post(token, message.to_string());
+    if let Some(session) = session {
+        request.headers_mut().insert("mcp-session-id", session.parse().unwrap());
+    }
+    request
+}
+
+pub(super) fn initialize(version: &str) -> Value {
+    let params = json!({
+        "protocolVersion": version, "capabilities": {}, "clientInfo": { "name": "t", "version": "1" },
+    });
+    json!({ "jsonrpc": "2.0", "id": 0, "method": "initialize", "params": params })
+}
+
+/// Opens a session; answers with its id.
+pub(super) async fn open_session(stack: &Stack, token: &str) -> String {
+    let reply = stack.reply(legacy(token, None, &initialize("2025-06-18"))).await;
+    assert_eq!(reply.status, 200, "{reply:?}");
+    reply.headers["mcp-session-id"].to_str().unwrap().to_owned()
+}
+
+pub(super) fn arguments(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(map) => map,
+        other => panic!("not an object: {other}"),
+    }
+}
+
+/// The first text block of a tool's result.
+pub(super) fn text(result: &Value) -> &str {
+    result["content"][0]["text"].as_str().unwrap()
+}
+
+/// The text of an error result.
+pub(super) fn error(result: &Value) -> &str {
+    assert_eq!(result["isError"], json!(true), "{result}");
+    text(result)
+}

@@ -1,0 +1,10 @@
+//! The mounted service with a fake engine and a fake token check, behind the real guard.
+mod bad_input;
+mod both_eras;
+mod fixture;
+mod flood;
+mod refusals;
+mod schema;
+mod sessions;
+mod tools;
+mod waiting;

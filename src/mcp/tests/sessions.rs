@@ -1,0 +1,99 @@
+use axum::body::Body;
+use futures::StreamExt;
+use http::{Method, Request};
+use serde_json::{Value, json};
+
+use super::fixture::*;
+use crate::mcp::session::PER_PRINCIPAL_MAX;
+
+fn list() -> Value {
+    json!({ "jsonrpc": "2.0", "id": 5, "method": "tools/list" })
+}
+
+fn without_body(method: Method, token: &str, session: &str) -> Request<Body> {
+    Request::builder()
+        .method(method)
+        .uri("/mcp")
+        .header("authorization", format!("Bearer {token}"))
+        .header("accept", "text/event-stream")
+        .header("mcp-session-id", session)
+        .body(Body::empty())
+        .unwrap()
+}
+
+#[tokio::test]
+async fn a_session_belongs_to_who_opened_it() {
+    let stack = Stack::new();
+    let session = open_session(&stack, "all").await;
+    for token in ["other", "observer", "held"] {
+        let reply = stack.reply(legacy(token, Some(&session), &list())).await;
+        assert_eq!(reply.status, 404, "{reply:?}");
+        assert_eq!(stack.reply(without_body(Method::GET, token, &session)).await.status, 404);
+        assert_eq!(stack.reply(without_body(Method::DELETE, token, &session)).await.status, 404);
+    }
+    assert_eq!(stack.reply(legacy("all", Some(&session), &list())).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_deleted_or_made_up_session_is_404_for_every_method() {
+    let stack = Stack::new();
+    let session = open_session(&stack, "all").await;
+    let deleted = stack.reply(without_body(Method::DELETE, "all", &session)).await;
+    assert!((200..300).contains(&deleted.status), "{deleted:?}");
+    let made_up = "00000000-0000-4000-8000-000000000000";
+    for id in [session.as_str(), made_up, "x", "../../etc"] {
+        let reply = stack.reply(legacy("all", Some(id), &list())).await;
+        assert_eq!((reply.status, &reply.json["id"]), (404, &json!(5)), "{reply:?}");
+        assert!(reply.json["error"]["message"].as_str().unwrap().contains("initialize"));
+        assert_eq!(stack.reply(without_body(Method::GET, "all", id)).await.status, 404);
+        assert_eq!(stack.reply(without_body(Method::DELETE, "all", id)).await.status, 404);
+    }
+    assert_eq!(stack.endpoint.sessions(), 0);
+}
+
+#[tokio::test]
+async fn a_restart_forgets_sessions_and_the_client_is_told_to_open_a_new_one() {
+    let session = open_session(&Stack::new(), "all").await;
+    let restarted = Stack::new();
+    assert_eq!(restarted.reply(legacy("all", Some(&session), &list())).await.status, 404);
+}
+
+#[tokio::test]
+async fn a_flood_of_handshakes_leaves_a_bounded_number_and_spares_other_principals() {
+    let stack = Stack::new();
+    let others = open_session(&stack, "other").await;
+    let mut mine = Vec::new();
+    for _ in 0..200 {
+        mine.push(open_session(&stack, "all").await);
+        // In use all the time, so it is never the one to go.
+        assert_eq!(stack.reply(legacy("all", Some(&mine[0]), &list())).await.status, 200);
+    }
+    assert_eq!(stack.endpoint.sessions(), PER_PRINCIPAL_MAX + 1);
+    assert_eq!(stack.reply(legacy("other", Some(&others), &list())).await.status, 200);
+    assert_eq!(
+        stack.reply(legacy("all", mine.last().map(String::as_str), &list())).await.status,
+        200
+    );
+    assert_eq!(stack.reply(legacy("all", Some(&mine[50]), &list())).await.status, 404);
+}
+
+#[tokio::test]
+async fn a_request_without_a_session_is_told_to_open_one() {
+    let stack = Stack::new();
+    let reply = stack.reply(legacy("all", None, &list())).await;
+    assert_eq!((reply.status, &reply.json["id"]), (400, &json!(5)), "{reply:?}");
+    assert!(reply.json["error"]["message"].as_str().unwrap().contains("Session ID is required"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_open_event_stream_ends_soon_after_shutting_down_begins() {
+    let stack = Stack::new();
+    let session = open_session(&stack, "all").await;
+    let response = stack.send(without_body(Method::GET, "all", &session)).await;
+    assert_eq!(response.headers()["content-type"], "text/event-stream");
+    stack.draining.cancel();
+    let began = tokio::time::Instant::now();
+    let mut frames = response.into_body().into_data_stream();
+    while frames.next().await.is_some() {}
+    assert!(began.elapsed() <= std::time::Duration::from_secs(2), "{:?}", began.elapsed());
+}

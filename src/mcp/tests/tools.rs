@@ -1,0 +1,268 @@
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use super::fixture::*;
+use super::schema::violation;
+use crate::model::{ChangedFile, TaskState};
+
+async fn declared(stack: &Stack) -> Vec<Value> {
+    let listed = stack.rpc("all", "tools/list", json!({})).await;
+    listed.json["result"]["tools"].as_array().unwrap().clone()
+}
+
+#[tokio::test]
+async fn every_tool_is_declared_in_full() {
+    let stack = Stack::new();
+    for tool in declared(&stack).await {
+        let name = tool["name"].as_str().unwrap();
+        assert!(name.len() <= 64 && name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'));
+        assert!(!tool["title"].as_str().unwrap().is_empty());
+        assert!(tool["description"].as_str().unwrap().len() > 40, "{name}");
+        for hint in ["readOnlyHint", "destructiveHint", "idempotentHint", "openWorldHint"] {
+            assert!(tool["annotations"][hint].is_boolean(), "{name} {hint}");
+        }
+        let input = &tool["inputSchema"];
+        assert_eq!(input["additionalProperties"], json!(false), "{name}");
+        assert!(!tool.to_string().contains("$ref"), "{name}");
+        for (property, schema) in input["properties"].as_object().unwrap() {
+            assert!(schema["description"].as_str().unwrap().len() > 7, "{name}.{property}");
+            assert_ne!(schema["type"], "object", "{name}.{property} is not flat");
+        }
+        assert_eq!(tool["outputSchema"]["type"], "object", "{name}");
+    }
+}
+
+/// A tool, arguments it takes, and for each of its properties another value.
+fn variations() -> Vec<(&'static str, Value, Vec<(&'static str, Value)>)> {
+    vec![
+        (
+            "start_task",
+            json!({ "prompt": "x" }),
+            vec![
+                ("prompt", json!("y")),
+                ("project", json!("beta")),
+                ("executor", json!("hermes")),
+                ("model", json!("opus")),
+                ("plan_only", json!(true)),
+                ("timeout_minutes", json!(7)),
+                ("wait_seconds", json!(45)),
+                ("idempotency_key", json!("k")),
+            ],
+        ),
+        (
+            "check_task",
+            json!({ "task_id": id(1) }),
+            vec![
+                ("task_id", json!(id(2))),
+                ("cursor", json!("3")),
+                ("wait_seconds", json!(45)),
+                ("output_lines", json!(3)),
+            ],
+        ),
+        (
+            "get_result",
+            json!({ "task_id": id(2) }),
+            vec![("task_id", json!(id(3))), ("format", json!("full")), ("page", json!("5"))],
+        ),
+        (
+            "list_tasks",
+            json!({}),
+            vec![
+                ("state", json!("running")),
+                ("project", json!("beta")),
+                ("executor", json!("hermes")),
+                ("since", json!("2h")),
+                ("text", json!("words")),
+                ("page", json!("3")),
+            ],
+        ),
+        ("cancel_task", json!({ "task_id": id(1) }), vec![("task_id", json!("all"))]),
+        (
+            "get_diff",
+            json!({ "task_id": id(2) }),
+            vec![
+                ("task_id", json!(id(3))),
+                ("path", json!("src")),
+                ("stat_only", json!(true)),
+                ("page", json!("5")),
+            ],
+        ),
+        ("list_projects", json!({}), vec![]),
+    ]
+}
+
+/// What a call did and answered. A wait ends by shutting down, as nothing else happens here.
+async fn effect(tool: &str, arguments: &Value) -> (Vec<String>, Value) {
+    let stack = Stack::new();
+    let ends_the_wait = async {
+        let mut waiting = stack.tasks.waiting.subscribe();
+        waiting.wait_for(|count| *count > 0).await.unwrap();
+        stack.draining.cancel();
+        std::future::pending::<()>().await;
+    };
+    let result = tokio::select! {
+        result = stack.call("all", tool, arguments.clone()) => result,
+        () = ends_the_wait => unreachable!("it never ends"),
+    };
+    assert_eq!(result["isError"], json!(false), "{tool} {arguments}: {result}");
+    (stack.tasks.calls(), result)
+}
+
+#[tokio::test]
+async fn every_property_of_every_tool_does_something() {
+    let stack = Stack::new();
+    let variations = variations();
+    for tool in declared(&stack).await {
+        let name = tool["name"].as_str().unwrap();
+        let (_, base, varied) = variations.iter().find(|(it, _, _)| *it == name).unwrap();
+        let properties: BTreeSet<&str> = tool["inputSchema"]["properties"]
+            .as_object()
+            .unwrap()
+            .keys()
+            .map(String::as_str)
+            .collect();
+        assert_eq!(properties, varied.iter().map(|(name, _)| *name).collect(), "{name}");
+        let without = effect(name, base).await;
+        for (property, value) in varied {
+            let mut arguments = base.clone();
+            arguments[*property] = value.clone();
+            assert_ne!(effect(name, &arguments).await, without, "{name}.{property} does nothing");
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_answer_fits_its_schema_and_says_what_comes_next() {
+    let stack = Stack::new();
+    let declared = declared(&stack).await;
+    for (name, base, varied) in variations() {
+        let tool = declared.iter().find(|tool| tool["name"] == name).unwrap();
+        let mut calls = vec![base.clone()];
+        calls.extend(varied.into_iter().map(|(property, value)| {
+            let mut arguments = base.clone();
+            arguments[property] = value;
+            arguments
+        }));
+        for n in 1..=6 {
+            if base["task_id"].is_string() {
+                calls.push(json!({ "task_id": id(n) }));
+            }
+        }
+        for arguments in calls {
+            let (_, result) = effect(name, &arguments).await;
+            let structured = &result["structuredContent"];
+            assert_eq!(violation(&tool["outputSchema"], structured), None, "{name} {arguments}");
+            let next = structured["next"].as_str().unwrap();
+            let first = text(&result).lines().next().unwrap();
+            assert!(first.ends_with(&format!("next={next}")), "{first}");
+            if structured["cursor"].is_string() {
+                let (state, task) = (&structured["state"], &structured["task_id"]);
+                let line = format!(
+                    "state={} task={} next={next}",
+                    state.as_str().unwrap(),
+                    task.as_str().unwrap()
+                );
+                assert_eq!(first, line);
+            }
+            // The second block repeats the facts that the first does not show.
+            let brief: Value = result["content"][1]["text"]
+                .as_str()
+                .map_or(json!({}), |text| serde_json::from_str(text).unwrap());
+            for (name, value) in brief.as_object().unwrap() {
+                assert_eq!(value, &structured[name]);
+            }
+        }
+    }
+}
+
+fn size(result: &Value) -> usize {
+    let texts = result["content"].as_array().unwrap().iter();
+    let texts: usize = texts.map(|block| block["text"].as_str().unwrap().chars().count()).sum();
+    texts + result["structuredContent"].to_string().chars().count()
+}
+
+#[tokio::test]
+async fn no_answer_is_longer_than_100_000_characters_and_pages_lose_nothing() {
+    let stack = Stack::new();
+    // The worst there is: every character costs two when escaped.
+    let long = "\"\\\n".repeat(40_000);
+    *stack.tasks.diff.lock().unwrap() = long.clone();
+    let mut state = completed(&long);
+    if let TaskState::Completed { outcome, .. } = &mut state {
+        let file = |n| ChangedFile { status: 'M', path: format!("{n}/{}", "p\"".repeat(2_000)) };
+        outcome.changed = (0..5_000).map(file).collect();
+        outcome.notes = vec!["n".repeat(10_000); 500];
+    }
+    stack.tasks.change(2, state);
+    for (tool, field, format) in [
+        ("get_result", "answer", Some("summary")),
+        ("get_result", "answer", Some("full")),
+        ("get_result", "answer", Some("json")),
+        ("get_diff", "diff", None),
+    ] {
+        let (mut joined, mut page) = (String::new(), None);
+        loop {
+            let mut arguments = json!({ "task_id": id(2) });
+            if let Some(format) = format {
+                arguments["format"] = json!(format);
+            }
+            if let Some(page) = &page {
+                arguments["page"] = json!(page);
+            }
+            let result = stack.call("all", tool, arguments).await;
+            assert!(size(&result) <= 100_000, "{tool} {format:?}: {}", size(&result));
+            assert!(!text(&result).contains("[cut"), "{tool} {format:?}");
+            let structured = &result["structuredContent"];
+            joined.push_str(structured[field].as_str().unwrap());
+            match structured["next_page"].as_str() {
+                Some(next) => page = Some(next.to_owned()),
+                None => break,
+            }
+        }
+        assert_eq!(joined, long, "{tool} {format:?}");
+    }
+    let started =
+        stack.call("all", "check_task", json!({ "task_id": id(1), "output_lines": 200 })).await;
+    assert!(size(&started) <= 100_000);
+}
+
+#[tokio::test]
+async fn the_owner_is_named_when_the_agent_waits() {
+    let stack = Stack::new();
+    let result = stack.call("all", "check_task", json!({ "task_id": id(4) })).await;
+    let said = text(&result);
+    assert!(said.contains("asks leave to use Bash: rm -r build"), "{said}");
+    assert!(said.contains(&format!("gateway tasks approve {}", id(4))), "{said}");
+    assert_eq!(result["structuredContent"]["request"]["tool"], "Bash");
+}
+
+#[tokio::test]
+async fn cancelling_twice_or_too_late_changes_nothing_and_is_no_error() {
+    let stack = Stack::new();
+    let first = stack.call("all", "cancel_task", json!({ "task_id": id(1) })).await;
+    assert!(text(&first).starts_with("state=cancelling"), "{first}");
+    for n in [1, 2] {
+        let again = stack.call("all", "cancel_task", json!({ "task_id": id(n) })).await;
+        assert!(text(&again).contains("nothing changed"), "{again}");
+    }
+}
+
+#[tokio::test]
+async fn a_repeated_start_says_that_it_found_the_first() {
+    let stack = Stack::new();
+    let result =
+        stack.call("all", "start_task", json!({ "prompt": "x", "idempotency_key": "known" })).await;
+    assert_eq!(result["structuredContent"]["existing"], json!(true));
+    assert_eq!(result["structuredContent"]["task_id"], json!(id(1)));
+}
+
+#[tokio::test]
+async fn an_unfinished_task_has_no_result_and_says_how_to_wait_for_it() {
+    let stack = Stack::new();
+    for n in [1, 4, 6] {
+        let result = stack.call("all", "get_result", json!({ "task_id": id(n) })).await;
+        assert!(text(&result).contains("next=check_task"), "{result}");
+        assert!(result["structuredContent"]["answer"].is_null());
+    }
+}

@@ -1,0 +1,211 @@
+//! `check_task`: where a task stands, as soon as that changes.
+use std::time::Duration;
+
+use futures::FutureExt;
+use serde_json::json;
+
+use super::answer::{Answer, Next, ToolError, clean, cost_fact, one_line};
+use super::output::{about_a_task, cost, count, object, text, texts};
+use super::property::{Arguments, Kind, Property};
+use super::{Call, Hints, Tool, unavailable};
+use crate::mcp::principal::Scope;
+use crate::model::{Event, EventKind, Request, RequestKind, RequestState, Task, TaskState};
+
+/// Events shown at most.
+const EVENTS_MAX: usize = 20;
+/// Bytes of output shown at most; the newest stay.
+const OUTPUT_BYTES_MAX: usize = 20_000;
+
+pub(super) const TOOL: Tool = Tool {
+    name: "check_task",
+    title: "Check a task",
+    about: "Tells where a task stands: state, progress, an open request, cost. With wait_seconds \
+            it answers as soon as anything happens after cursor, so pass the last answer's cursor \
+            and 45, and repeat while next is check_task.",
+    scope: Scope::Observe,
+    hints: Hints::Reads,
+    properties: &[
+        Property { name: "task_id", kind: Kind::TaskId, required: true, about: "The task." },
+        Property {
+            name: "cursor",
+            kind: Kind::Mark,
+            required: false,
+            about: "The cursor of the last answer: shows and waits for what came after it. Left \
+                    out, what comes after now.",
+        },
+        Property {
+            name: "wait_seconds",
+            kind: Kind::Integer { min: 0, max: 45 },
+            required: false,
+            about: "Seconds to wait for a change, 0 to 45. Left out, 0: answers at once.",
+        },
+        Property {
+            name: "output_lines",
+            kind: Kind::Integer { min: 0, max: 200 },
+            required: false,
+            about: "Shows this many of the newest lines of the agent's output, 0 to 200. Left out, 0.",
+        },
+    ],
+    output: || {
+        about_a_task(json!({
+            "project": text("Where it works."),
+            "executor": text("Which agent does it."),
+            "activity": text("What the agent was last seen doing."),
+            "says": text("The agent's last words, cut."),
+            "turns": count("Model turns so far."),
+            "cost": cost(),
+            "request": object(
+                json!({
+                    "request_id": text("The open request."),
+                    "tool": text("The tool that the agent asks leave to use."),
+                    "preview": text("What it wants to do."),
+                    "expires_at": text("When silence becomes a refusal."),
+                }),
+                &["request_id", "tool", "preview", "expires_at"],
+            ),
+            "events": texts("What happened after the cursor that was passed."),
+            "output": text("The newest lines of the agent's output."),
+            "reason": text("Why it ended as it did."),
+        }))
+    },
+    run: |call, arguments| run(call, arguments).boxed(),
+};
+
+async fn run(call: Call<'_>, arguments: Arguments<'_>) -> Result<Answer, ToolError> {
+    let id = arguments.task_id("task_id")?;
+    let task = call.task(&id).await?;
+    let since = arguments.mark("cursor");
+    let wait = Duration::from_secs(arguments.number("wait_seconds").unwrap_or(0));
+    let task = if wait.is_zero() {
+        task
+    } else {
+        let after = since.unwrap_or(task.cursor);
+        let changed = call.patience.for_change(call.tasks, &id, after, wait).await;
+        call.visible(changed.map_err(unavailable)?, &id)?
+    };
+
+    let mut answer = Answer::about(&task, Next::after(&task.state));
+    describe(&mut answer, &task);
+    if let TaskState::NeedsInput { .. } = task.state {
+        let requests = call.tasks.requests(&id).await.map_err(unavailable)?;
+        if let Some(open) = requests.iter().find(|it| matches!(it.state, RequestState::Open)) {
+            ask(&mut answer, &task, open);
+        }
+    }
+    if let Some(since) = since {
+        let events = call.tasks.events(&id, since, EVENTS_MAX).await.map_err(unavailable)?;
+        let lines: Vec<String> = events.iter().map(event_line).collect();
+        for line in &lines {
+            answer.line(format!("- {line}"));
+        }
+        answer.shown_fact("events", lines);
+    }
+    let lines = arguments.number("output_lines").and_then(|lines| usize::try_from(lines).ok());
+    if let Some(lines) = lines.filter(|lines| *lines > 0) {
+        let tail = call.tasks.output_tail(&id, lines).await.map_err(unavailable)?;
+        answer.long("output", &newest(&tail));
+    }
+    if call.patience.is_over() {
+        answer.line("The gateway is about to restart; the task goes on. Check again in a moment.");
+    }
+    Ok(answer)
+}
+
+fn describe(answer: &mut Answer, task: &Task) {
+    let progress = &task.progress;
+    answer.fact("project", task.spec.project.as_str());
+    answer.fact("executor", task.spec.executor.as_str());
+    answer.line(format!(
+        "{} in {}: {}",
+        task.spec.executor,
+        task.spec.project,
+        one_line(&task.spec.title(), 80)
+    ));
+    let activity = one_line(&progress.activity, 300);
+    if !activity.is_empty() {
+        answer.line(format!("Doing: {activity}"));
+        answer.fact("activity", activity);
+    }
+    let says = one_line(&progress.text, 1_000);
+    if !says.is_empty() {
+        answer.line(format!("Says: {says}"));
+        answer.fact("says", says);
+    }
+    answer.line(format!("Turns: {}, cost: ${:.4}", progress.turns, task.cost.usd));
+    answer.fact("turns", progress.turns);
+    answer.fact("cost", cost_fact(task));
+    if let Some(reason) = reason(&task.state) {
+        answer.line(format!("Reason: {reason}"));
+        answer.fact("reason", reason);
+    }
+}
+
+/// Why a task ended as it did, when that needs saying.
+pub(super) fn reason(state: &TaskState) -> Option<String> {
+    use crate::model::CancelReason;
+    let text = match state {
+        TaskState::Failed { failure, .. } => failure.message.clone(),
+        TaskState::Interrupted { detail, .. } => detail.clone(),
+        TaskState::Cancelling { reason, .. } | TaskState::Cancelled { reason, .. } => {
+            match reason {
+                CancelReason::Requested { by } => format!("cancelled by {by}"),
+                CancelReason::Deadline => "its working time was up".to_owned(),
+                CancelReason::Shutdown => "the gateway was shut down".to_owned(),
+            }
+        }
+        TaskState::Queued
+        | TaskState::Running { .. }
+        | TaskState::NeedsInput { .. }
+        | TaskState::Completed { .. } => return None,
+    };
+    Some(one_line(&text, 1_000))
+}
+
+fn ask(answer: &mut Answer, task: &Task, request: &Request) {
+    let RequestKind::Permission { tool, preview, .. } = &request.kind;
+    let (tool, preview) = (one_line(tool, 100), one_line(preview, 500));
+    answer.line(format!("The agent asks leave to use {tool}: {preview}"));
+    let expires = request.expires_at;
+    answer.line(format!(
+        "Only the owner can answer, until {expires}: `gateway tasks approve {id}` or `gateway \
+         tasks deny {id}` at the workstation.",
+        id = task.id
+    ));
+    answer.fact(
+        "request",
+        json!({
+            "request_id": request.id.as_str(),
+            "tool": tool,
+            "preview": preview,
+            "expires_at": expires.to_string(),
+        }),
+    );
+}
+
+/// One event as a line.
+pub(super) fn event_line(event: &Event) -> String {
+    let what = match &event.kind {
+        EventKind::Queued => "queued".to_owned(),
+        EventKind::Preparing => "preparing its workspace".to_owned(),
+        EventKind::Started { reattached: true, .. } => "the agent was found again".to_owned(),
+        EventKind::Started { reattached: false, .. } => "the agent was started".to_owned(),
+        EventKind::Text { text } => format!("says: {text}"),
+        EventKind::Activity { tool, detail } => format!("{tool}: {detail}"),
+        EventKind::FileTouched { path } => format!("wrote {path}"),
+        EventKind::Waiting { reason } => format!("waiting: {reason}"),
+        EventKind::RequestOpened { preview, .. } => format!("asks: {preview}"),
+        EventKind::RequestClosed { outcome, .. } => format!("request {outcome}"),
+        EventKind::Cancelling { reason } => format!("cancelling: {reason}"),
+        EventKind::Settling => "collecting its work".to_owned(),
+        EventKind::Note { text } => text.clone(),
+        EventKind::Ended { state, summary } => format!("{state}: {summary}"),
+    };
+    one_line(&what, 300)
+}
+
+fn newest(lines: &[String]) -> String {
+    let text = clean(&lines.join("\n"));
+    let from = text.len().saturating_sub(OUTPUT_BYTES_MAX);
+    let from = (from..=text.len()).find(|at| text.is_char_boundary(*at)).unwrap_or(text.len());
+    text[from..].to_owned()
+}

@@ -1,0 +1,119 @@
+//! A client (RFC 6749 §2): a program that may ask the owner for tokens.
+use serde::{Deserialize, Serialize};
+
+use super::grant::{Scopes, TokenDigest};
+use super::id::ClientId;
+use crate::clock::Timestamp;
+
+/// A registered client.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct Client {
+    /// Its public name for itself.
+    pub id: ClientId,
+    /// The owner's name for it.
+    pub name: String,
+    /// How it came here.
+    pub registration: Registration,
+    /// Whether it proves itself with a secret.
+    pub kind: ClientKind,
+    /// The most it can be granted.
+    pub scopes: Scopes,
+    /// The projects it may touch.
+    pub projects: ProjectAccess,
+    /// When it was registered.
+    pub created_at: Timestamp,
+    /// When it stops to be valid, if the owner said so.
+    pub expires_at: Option<Timestamp>,
+    /// When the owner revoked it.
+    pub revoked_at: Option<Timestamp>,
+    /// When one of its tokens was last used; up to a second late.
+    pub last_used_at: Option<Timestamp>,
+}
+
+impl Client {
+    /// Whether it may be served at `now`.
+    #[must_use]
+    pub fn is_active(&self, now: Timestamp) -> bool {
+        self.revoked_at.is_none() && self.expires_at.is_none_or(|at| now < at)
+    }
+
+    /// Whether it proves itself with a secret (RFC 6749 §2.1).
+    #[must_use]
+    pub const fn is_confidential(&self) -> bool {
+        matches!(self.kind, ClientKind::Confidential { .. })
+    }
+}
+
+/// How a client came to be known.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Registration {
+    /// Minted by the owner at the terminal.
+    Static,
+}
+
+/// The client types of RFC 6749 §2.1.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum ClientKind {
+    /// Holds a secret; two of them while it is being rotated.
+    Confidential {
+        /// Newest first, at most two.
+        secrets: Vec<ClientSecret>,
+    },
+    /// Holds none; its grants rest on PKCE and the owner's consent.
+    Public,
+}
+
+/// What the store knows of a client secret.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct ClientSecret {
+    /// Its digest.
+    pub digest: TokenDigest,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it stops to be valid; set when a newer one replaces it.
+    pub expires_at: Option<Timestamp>,
+}
+
+impl ClientSecret {
+    /// Whether it still proves anything at `now`.
+    #[must_use]
+    pub fn is_valid(&self, now: Timestamp) -> bool {
+        self.expires_at.is_none_or(|at| now < at)
+    }
+}
+
+/// The projects that a client may touch.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ProjectAccess {
+    /// Every project, also those to come.
+    All,
+    /// These, by name.
+    Only(Vec<String>),
+}
+
+impl ProjectAccess {
+    /// Whether `project` is among them.
+    #[must_use]
+    pub fn allows(&self, project: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::Only(names) => names.iter().any(|name| name == project),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_held_to_projects_touches_no_other() {
+        let held = ProjectAccess::Only(vec!["api".into()]);
+        assert!(held.allows("api"));
+        assert!(!held.allows("API") && !held.allows("ap") && !held.allows(""));
+        assert!(ProjectAccess::All.allows("anything"));
+    }
+}

@@ -1,0 +1,83 @@
+//! Registered clients: a row each; the last use in a column of its own, because it is written often.
+use rusqlite::{OptionalExtension, Row, params};
+
+use super::error::StoreError;
+use super::events::{from_json, to_json};
+use super::{ReadTx, WriteTx};
+use crate::clock::Timestamp;
+use crate::model::{Client, ClientId};
+
+impl WriteTx<'_> {
+    /// Stores a client, new or changed.
+    ///
+    /// # Errors
+    ///
+    /// What SQLite says.
+    pub fn save_client(&mut self, client: &Client) -> Result<(), StoreError> {
+        self.connection()
+            .prepare_cached(
+                "INSERT INTO clients (id, created_at, last_used_at, body)
+                 VALUES (?1, ?2, ?3, ?4)
+                 ON CONFLICT (id) DO UPDATE SET body = excluded.body",
+            )?
+            .execute(params![
+                client.id.as_str(),
+                client.created_at.as_millis(),
+                client.last_used_at.map(Timestamp::as_millis),
+                to_json("clients", client)?,
+            ])?;
+        Ok(())
+    }
+
+    /// Notes that a token of a client was used.
+    ///
+    /// # Errors
+    ///
+    /// What SQLite says.
+    pub fn mark_client_used(&mut self, id: &ClientId, at: Timestamp) -> Result<(), StoreError> {
+        self.connection()
+            .prepare_cached(
+                "UPDATE clients SET last_used_at = max(ifnull(last_used_at, 0), ?2) WHERE id = ?1",
+            )?
+            .execute(params![id.as_str(), at.as_millis()])?;
+        Ok(())
+    }
+}
+
+impl ReadTx<'_> {
+    /// One client.
+    ///
+    /// # Errors
+    ///
+    /// What SQLite says, or [`StoreError::Malformed`].
+    pub fn client(&self, id: &ClientId) -> Result<Option<Client>, StoreError> {
+        self.connection()
+            .prepare_cached("SELECT body, last_used_at FROM clients WHERE id = ?1")?
+            .query_row([id.as_str()], client)
+            .optional()?
+            .transpose()
+    }
+
+    /// All clients, oldest first.
+    ///
+    /// # Errors
+    ///
+    /// What SQLite says, or [`StoreError::Malformed`].
+    pub fn clients(&self) -> Result<Vec<Client>, StoreError> {
+        let rows: Vec<Result<Client, StoreError>> = self
+            .connection()
+            .prepare_cached("SELECT body, last_used_at FROM clients ORDER BY created_at, id")?
+            .query_map([], client)?
+            .collect::<Result<_, _>>()?;
+        rows.into_iter().collect()
+    }
+}
+
+pub(super) fn client(row: &Row<'_>) -> rusqlite::Result<Result<Client, StoreError>> {
+    let body: String = row.get("body")?;
+    let last_used_at: Option<i64> = row.get("last_used_at")?;
+    Ok(from_json("clients", &body).map(|client: Client| Client {
+        last_used_at: last_used_at.map(Timestamp::from_millis),
+        ..client
+    }))
+}

@@ -1,0 +1,222 @@
+//! The connect page: pair this device, then add the connector.
+use axum::Extension;
+use axum::extract::{Request, State};
+use axum::response::Response;
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use maud::{Markup, html};
+
+use super::Pages;
+use super::page::{Forms, not_a_form, respond, trouble};
+use crate::auth::{AuthorizationServer, Challenge, OpaqueToken, routes};
+use crate::http::{Ingress, Origin};
+use crate::model::Client;
+
+/// Whether a request is a browser's that wants a page.
+#[must_use]
+pub fn wants_html(headers: &HeaderMap) -> bool {
+    headers
+        .get_all(header::ACCEPT)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .any(|value| value.split(',').any(|it| it.trim_start().starts_with("text/html")))
+}
+
+/// The answer to a browser's `GET /mcp` without a bearer: the connect page, still with status 401
+/// and the challenge, so that a client which asks for HTML signs in all the same.
+#[must_use]
+pub fn connect_page(
+    server: &AuthorizationServer,
+    origin: &Origin,
+    headers: &HeaderMap,
+) -> Response {
+    let challenge = Challenge::missing(origin);
+    let mut response = page(server, origin, headers, challenge.status());
+    if let Ok(value) = HeaderValue::from_str(challenge.www_authenticate()) {
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, value);
+    }
+    response
+}
+
+/// `GET /pair`: the same page, for whoever comes back to that address.
+pub(super) async fn show(
+    State(pages): State<Pages>,
+    Extension(origin): Extension<Origin>,
+    headers: HeaderMap,
+) -> Response {
+    page(&pages.server, &origin, &headers, StatusCode::OK)
+}
+
+/// `POST /pair`: pairs the device and shows, this once, all that a connector needs.
+pub(super) async fn pair(
+    State(pages): State<Pages>,
+    Extension(origin): Extension<Origin>,
+    Extension(ingress): Extension<Ingress>,
+    request: Request,
+) -> Response {
+    let (headers, form) = match routes::read_form(request).await {
+        Ok(form) => form,
+        Err(refused) => return not_a_form(&refused),
+    };
+    let paired = match pages.server.pair(&form, &origin, ingress, &headers).await {
+        Ok(paired) => paired,
+        Err(error) => return trouble(error.status(), &error.to_string(), error.hint(), None),
+    };
+    let client = offered(&pages.server);
+    let secret = match &client {
+        Some(client) if client.is_confidential() => (pages.secrets)(client.id.clone()).await,
+        _ => None,
+    };
+    let content = html! {
+        h1 { "This device is paired" }
+        p.soft { "From now on one tap here allows your apps to connect." }
+        (add_connector(&pages.server, &origin))
+        (credentials(client.as_ref(), &Shown::Now(secret.as_ref())))
+    };
+    let mut response =
+        respond(StatusCode::OK, "gateway: this device is paired", Forms::Own, &content);
+    if let Ok(mut cookie) = HeaderValue::from_str(paired.set_cookie.expose()) {
+        cookie.set_sensitive(true);
+        response.headers_mut().insert(header::SET_COOKIE, cookie);
+    }
+    response
+}
+
+fn page(
+    server: &AuthorizationServer,
+    origin: &Origin,
+    headers: &HeaderMap,
+    status: StatusCode,
+) -> Response {
+    // A database that cannot be read pairs nobody; the page still says how to connect.
+    let paired = server.device_of(headers, origin).is_ok_and(|device| device.is_some());
+    let content = if paired {
+        html! {
+            h1 { "This device is paired" }
+            (add_connector(server, origin))
+            (credentials(offered(server).as_ref(), &Shown::Before))
+        }
+    } else if origin.is_https() {
+        html! {
+            h1 { "Connect to this gateway" }
+            (pair_form())
+        }
+    } else {
+        html! {
+            h1 { "Connect to this gateway" }
+            section {
+                h2 { "On this computer" }
+                p { "Give your app this URL:" }
+                (copyable("url", &origin.url("/mcp")))
+                p {
+                    "When the app asks for access, a page opens that wants a code. Run "
+                    code { "gateway pair" } " to see it; "
+                    code { "gateway clients list" } " names your client ids."
+                }
+            }
+        }
+    };
+    respond(status, "gateway: connect", Forms::Own, &content)
+}
+
+fn pair_form() -> Markup {
+    html! {
+        section {
+            h2 { "Pair this device" }
+            form method="post" action="/pair" {
+                input type="hidden" id="token" name="token" disabled;
+                div id="by-link" hidden {
+                    p { "A paired device can allow your apps to connect, with one tap." }
+                }
+                div id="by-code" {
+                    label for="code" { "Code from your terminal" }
+                    p.soft id="help" {
+                        "Run " code { "gateway pair" } " on your machine and scan the QR code, \
+                         or type the code below it."
+                    }
+                    input type="text" id="code" name="code" aria-describedby="help" maxlength="16"
+                        autocomplete="off" autocapitalize="characters" autocorrect="off"
+                        spellcheck="false" placeholder="XXXX-XXXX";
+                }
+                button type="submit" id="pair" { "Pair this device" }
+            }
+        }
+        p.soft { "This is somebody's private gateway. Without a code there is nothing to see here." }
+    }
+}
+
+fn add_connector(server: &AuthorizationServer, origin: &Origin) -> Markup {
+    let url = origin.url("/mcp");
+    let settings = server.settings();
+    let query: String = url::form_urlencoded::Serializer::new(String::new())
+        .append_pair("modal", "add-custom-connector")
+        .append_pair("connectorName", &settings.resource_name)
+        .append_pair("connectorUrl", &url)
+        .finish();
+    let link = format!("https://claude.ai/customize/connectors?{query}");
+    html! {
+        section {
+            h2 { "1. Add the connector" }
+            a.button href=(link) rel="noreferrer" target="_blank" { "Add to Claude" }
+            p.soft { "Or paste this URL into any app that speaks MCP:" }
+            (copyable("url", &url))
+        }
+    }
+}
+
+/// Whether a client's secret can be shown.
+enum Shown<'a> {
+    /// This once; `None` when no vault gives it.
+    Now(Option<&'a OpaqueToken>),
+    /// It was shown when this device was paired.
+    Before,
+}
+
+fn credentials(client: Option<&Client>, shown: &Shown<'_>) -> Markup {
+    html! {
+        section {
+            h2 { "2. Sign in" }
+            @if let Some(client) = client {
+                p.soft { "For “" (client.name) "”, under the app's advanced settings:" }
+                label { "Client id" }
+                (copyable("client-id", client.id.as_str()))
+                @if client.is_confidential() {
+                    label { "Client secret" }
+                    @match shown {
+                        Shown::Now(Some(secret)) => {
+                            (copyable("client-secret", secret.expose()))
+                            p.soft { "It is shown here only now." }
+                        }
+                        Shown::Now(None) => p {
+                            "It was printed when the client was made. "
+                            code { "gateway mint-client --rotate" } " prints a new one."
+                        },
+                        Shown::Before => p {
+                            "It was shown when this device was paired. To see it again, run "
+                            code { "gateway pair" } " and pair once more."
+                        },
+                    }
+                } @else {
+                    p.soft { "This client has no secret: leave that field empty." }
+                }
+            } @else {
+                p { "There is no client yet. Run " code { "gateway mint-client" } " on your machine." }
+            }
+        }
+    }
+}
+
+fn copyable(id: &str, text: &str) -> Markup {
+    html! {
+        div.field {
+            code id=(id) { (text) }
+            button.plain.copy type="button" data-copy=(id) hidden { "Copy" }
+        }
+    }
+}
+
+fn offered(server: &AuthorizationServer) -> Option<Client> {
+    server.offered_client().unwrap_or_else(|error| {
+        tracing::error!(%error, "the clients could not be read for the connect page");
+        None
+    })
+}

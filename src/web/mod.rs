@@ -1,0 +1,51 @@
+//! Pages for people: the consent page, the connect page, and what goes wrong on the way.
+//!
+//! A page is one HTML document without anything from outside: style and script stand in it, and its
+//! content security policy names exactly those two by their hashes. What a page shows comes typed
+//! from [`crate::auth`]; what it decides is decided there.
+mod connect;
+mod consent;
+mod page;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::get;
+use futures::future::BoxFuture;
+
+pub use self::connect::{connect_page, wants_html};
+use crate::auth::{AuthorizationServer, OpaqueToken, routes};
+use crate::model::ClientId;
+
+/// Gives the secret of a client when a vault holds it; asked for once per pairing.
+pub type SecretHook =
+    Arc<dyn Fn(ClientId) -> BoxFuture<'static, Option<OpaqueToken>> + Send + Sync>;
+
+/// What the pages stand on.
+#[derive(Clone)]
+pub struct Pages {
+    /// Who decides.
+    pub server: AuthorizationServer,
+    /// Where the connect page gets the secret that a freshly paired device may copy.
+    pub secrets: SecretHook,
+}
+
+impl std::fmt::Debug for Pages {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Pages").field("server", &self.server).finish_non_exhaustive()
+    }
+}
+
+/// Every public route of authorization: metadata, `/authorize`, `/token`, `/revoke`, `/pair`. Each
+/// request must carry [`crate::http::Ingress`] and [`crate::http::Origin`] as extensions.
+pub fn router(pages: Pages) -> Router {
+    let json = routes::router(pages.server.clone());
+    Router::new()
+        .route("/authorize", get(consent::show).post(consent::answer))
+        .route("/pair", get(connect::show).post(connect::pair))
+        .with_state(pages)
+        .merge(json)
+}
+
+#[cfg(test)]
+mod tests;
