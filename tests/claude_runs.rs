@@ -60,7 +60,9 @@ async fn a_run_ends_with_its_answer_and_leaves_no_process() {
     let items = items(&reports);
     assert_eq!(items[0], Item::Started);
     assert_eq!(texts(&items), ["hello"]);
-    assert!(items.iter().any(|item| matches!(item, Item::Usage { turns: 1, cost } if cost.usd > 0.4)));
+    assert!(
+        items.iter().any(|item| matches!(item, Item::Usage { turns: 1, cost } if cost.usd > 0.4))
+    );
     assert!(bench.processes().is_empty());
 }
 
@@ -226,7 +228,8 @@ async fn an_agent_that_stays_after_its_answer_is_ended_and_the_answer_counts() {
     bench.settings.patience.leave = quick;
     bench.settings.patience.end_session = quick;
     bench.settings.patience.signal = quick;
-    let prompt = steps(json!([["deaf"], ["result", {"result": "bye"}], ["state", "idle"], ["hang"]]));
+    let prompt =
+        steps(json!([["deaf"], ["result", {"result": "bye"}], ["state", "idle"], ["hang"]]));
     let (ended, _) = bench.fresh(&prompt).ended().await;
     assert_eq!(ended.verdict, Verdict::Completed);
     assert_eq!(ended.answer.as_deref(), Some("bye"));
@@ -301,7 +304,9 @@ async fn an_agent_whose_shim_was_killed_is_followed_to_its_end() {
     let (_root, bench) = bench();
     let gate = bench.path("gate");
     // An agent whose input is closed finishes its turn, as Claude Code does.
-    let prompt = steps(json!([["mute", "deaf"], ["meet", gate], ["text", "late"], ["result", {"result": "done"}], ["exit", 0]]));
+    let prompt = steps(
+        json!([["mute", "deaf"], ["meet", gate], ["text", "late"], ["result", {"result": "done"}], ["exit", 0]]),
+    );
     let run = bench.fresh(&prompt);
     appears(&gate).await;
     let state: Value =
@@ -437,7 +442,9 @@ async fn an_old_version_is_ready_with_a_warning() {
     assert_eq!(probe, ready("9.9.9", None));
     bench.settings.environment.insert("FAKE_CLAUDE_VERSION".into(), "2.0.30".into());
     let found = Claude::new(bench.settings.clone()).probe().await;
-    let Availability::Ready { version, warning: Some(warning) } = found else { panic!("{found:?}") };
+    let Availability::Ready { version, warning: Some(warning) } = found else {
+        panic!("{found:?}")
+    };
     assert_eq!(version, "2.0.30");
     assert!(warning.contains("2.1.76"), "{warning}");
 }
@@ -451,7 +458,8 @@ async fn a_slow_engine_slows_nothing_but_its_own_reading() {
     let run = bench.fresh(&Value::from(script).to_string());
     // Nothing is taken until the agent's whole output is written.
     let stdout = bench.path("run/stdout");
-    while !std::fs::read_to_string(&stdout).is_ok_and(|text| text.contains("\"type\": \"result\"")) {
+    while !std::fs::read_to_string(&stdout).is_ok_and(|text| text.contains("\"type\": \"result\""))
+    {
         tokio::task::yield_now().await;
     }
     let (ended, reports) = run.ended().await;

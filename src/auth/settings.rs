@@ -59,8 +59,9 @@ pub enum InvalidSetting {
 }
 
 impl AuthSettings {
-    /// Shortest lifetime of an access token; below it some clients refresh without end.
-    pub const ACCESS_TTL_MIN: Duration = Duration::from_secs(120);
+    /// Shortest lifetime of an access token; some clients refresh again and again when little is
+    /// left of one.
+    pub const ACCESS_TTL_MIN: Duration = Duration::from_secs(60);
 
     /// Checks the settings against each other and against what may never be.
     ///

@@ -7,8 +7,10 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 #[derive(Debug, Parser)]
 #[command(name = "gateway", version, max_term_width = 100, arg_required_else_help = true)]
 pub struct Cli {
+    /// The flags of every command.
     #[command(flatten)]
     pub global: Global,
+    /// The command.
     #[command(subcommand)]
     pub command: Command,
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::{IsTerminal, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use gateway_os::folders::Folders;
 
@@ -13,7 +13,7 @@ use crate::config::{Config, Loaded, Overrides};
 
 /// The world of one command.
 #[derive(Debug)]
-pub struct Context {
+pub(super) struct Context {
     /// The environment, as far as it is text.
     pub env: BTreeMap<String, String>,
     /// Where things are.
@@ -29,7 +29,7 @@ impl Context {
     /// # Errors
     ///
     /// When the folders cannot be told.
-    pub fn new(global: Global) -> Result<Self, CliError> {
+    pub(super) fn new(global: Global) -> Result<Self, CliError> {
         let os_env: BTreeMap<OsString, OsString> = std::env::vars_os().collect();
         let mut folders =
             Folders::from_environment(|name| os_env.get(std::ffi::OsStr::new(name)).cloned())?;
@@ -46,15 +46,9 @@ impl Context {
         Ok(Self { env, folders, global, cwd })
     }
 
-    /// The folder the command was started in.
-    #[must_use]
-    pub fn cwd(&self) -> &Path {
-        &self.cwd
-    }
-
     /// No settings from flags yet; relative paths in them begin at the current folder.
     #[must_use]
-    pub fn no_overrides(&self) -> Overrides {
+    pub(super) fn no_overrides(&self) -> Overrides {
         Overrides::new(self.cwd.clone())
     }
 
@@ -63,7 +57,7 @@ impl Context {
     /// # Errors
     ///
     /// When it cannot be read, or was named and is missing.
-    pub fn config_text(&self) -> Result<Option<String>, CliError> {
+    pub(super) fn config_text(&self) -> Result<Option<String>, CliError> {
         let path = &self.folders.config_file;
         match std::fs::read_to_string(path) {
             Ok(text) => Ok(Some(text)),
@@ -87,7 +81,7 @@ impl Context {
     /// # Errors
     ///
     /// When it cannot be read or is wrong.
-    pub fn config(&self) -> Result<Loaded, CliError> {
+    pub(super) fn config(&self) -> Result<Loaded, CliError> {
         self.config_with(&self.no_overrides())
     }
 
@@ -96,7 +90,7 @@ impl Context {
     /// # Errors
     ///
     /// When it cannot be read or is wrong.
-    pub fn config_with(&self, overrides: &Overrides) -> Result<Loaded, CliError> {
+    pub(super) fn config_with(&self, overrides: &Overrides) -> Result<Loaded, CliError> {
         let text = self.config_text()?;
         let path = Some(self.folders.config_file.as_path());
         Ok(Config::load(path, text.as_deref(), &self.env, overrides)?)
@@ -104,7 +98,7 @@ impl Context {
 
     /// Whether stdout may be coloured.
     #[must_use]
-    pub fn colors(&self) -> bool {
+    pub(super) fn colors(&self) -> bool {
         let set = |name: &str| self.env.get(name).is_some_and(|value| !value.is_empty());
         let dumb = self.env.get("TERM").is_some_and(|term| term == "dumb");
         !set("NO_COLOR") && !dumb && std::io::stdout().is_terminal()
@@ -115,7 +109,7 @@ impl Context {
     /// # Errors
     ///
     /// When stdout cannot be written.
-    pub fn print(
+    pub(super) fn print(
         &self,
         data: &serde_json::Value,
         text: impl FnOnce() -> String,
@@ -138,7 +132,7 @@ impl Context {
 /// # Errors
 ///
 /// When stdout cannot be written.
-pub fn print_text(text: &str) -> Result<(), CliError> {
+pub(super) fn print_text(text: &str) -> Result<(), CliError> {
     let mut stdout = std::io::stdout().lock();
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),

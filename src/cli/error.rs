@@ -3,7 +3,7 @@ use std::fmt;
 
 /// Exit codes (DESIGN §4.1; those above 2 are those of `sysexits.h`).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Exit {
+pub(super) enum Exit {
     /// It failed.
     Failed = 1,
     /// The command line is wrong.
@@ -18,7 +18,7 @@ pub enum Exit {
 
 /// A failed command.
 #[derive(Debug)]
-pub struct CliError {
+pub(super) struct CliError {
     /// The exit code.
     pub exit: Exit,
     message: String,
@@ -27,18 +27,18 @@ pub struct CliError {
 
 impl CliError {
     /// Ends with `exit` and tells `message`.
-    pub fn new(exit: Exit, message: impl fmt::Display) -> Self {
+    pub(super) fn new(exit: Exit, message: impl fmt::Display) -> Self {
         Self { exit, message: message.to_string(), hint: None }
     }
 
     /// Ends with 1 and tells `message`.
-    pub fn failed(message: impl fmt::Display) -> Self {
+    pub(super) fn failed(message: impl fmt::Display) -> Self {
         Self::new(Exit::Failed, message)
     }
 
     /// Tells what to do about it.
     #[must_use]
-    pub fn hint(mut self, hint: impl fmt::Display) -> Self {
+    pub(super) fn hint(mut self, hint: impl fmt::Display) -> Self {
         self.hint = Some(hint.to_string());
         self
     }

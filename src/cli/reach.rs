@@ -16,6 +16,7 @@ use crate::gateway::{Owner, StartupError, StateError};
 ///
 /// What the call answers, or why nobody can answer it.
 pub(super) async fn call(context: &Context, call: Call) -> Result<Value, CliError> {
+    refuse_agents()?;
     match AdminClient::new(&context.folders.runtime).call(&call).await {
         Err(AdminClientError::NotRunning) => alone(context, call).await,
         other => other.map_err(CliError::from),
@@ -31,6 +32,7 @@ pub(super) async fn call_running(
     context: &Context,
     call: &Call,
 ) -> Result<Option<Value>, CliError> {
+    refuse_agents()?;
     match AdminClient::new(&context.folders.runtime).call(call).await {
         Err(AdminClientError::NotRunning) => Ok(None),
         other => Ok(Some(other?)),
@@ -38,7 +40,6 @@ pub(super) async fn call_running(
 }
 
 async fn alone(context: &Context, call: Call) -> Result<Value, CliError> {
-    refuse_agents()?;
     let loaded = context.config()?;
     let clock = Arc::new(SystemClock);
     // The state is held, and with it its lock, until the call is answered.

@@ -90,10 +90,7 @@ pub(super) fn task_detail(detail: &TaskDetail, colors: bool) -> String {
     row("cost", &cost(task));
     row("doing", &task.activity);
     if let Some(stat) = task.diff_stat.filter(|stat| stat.files > 0) {
-        row(
-            "changes",
-            &format!("{} files, +{} -{}", stat.files, stat.insertions, stat.deletions),
-        );
+        row("changes", &format!("{} files, +{} -{}", stat.files, stat.insertions, stat.deletions));
         row("", &task.changed.join("\n"));
     }
     for note in &task.notes {
@@ -152,8 +149,7 @@ pub(super) fn event_line(event: &Event, with_task: bool, colors: bool) -> String
     };
     let at = event.at.to_string();
     let time = at.get(11..19).unwrap_or_default();
-    let task =
-        if with_task { format!("{} ", &event.task_id.as_str()[..8]) } else { String::new() };
+    let task = if with_task { format!("{} ", &event.task_id.as_str()[..8]) } else { String::new() };
     let what = clean(&what).replace('\n', "\n         ");
     format!("{} {task}{what}\n", paint(time, "2", colors))
 }

@@ -15,12 +15,12 @@ use crate::web;
 
 /// [`Authenticate`] over the real authorization server.
 #[derive(Clone)]
-pub struct Bearers(AuthorizationServer);
+pub(super) struct Bearers(AuthorizationServer);
 
 impl Bearers {
     /// Checks bearers with `auth`.
     #[must_use]
-    pub const fn new(auth: AuthorizationServer) -> Self {
+    pub(super) const fn new(auth: AuthorizationServer) -> Self {
         Self(auth)
     }
 }

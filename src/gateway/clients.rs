@@ -15,7 +15,7 @@ const OLD_SECRET_LIFETIME: Duration = Duration::from_secs(3600);
 
 /// Makes, lists and ends clients. Clones are cheap.
 #[derive(Clone, Debug)]
-pub struct Clients {
+pub(super) struct Clients {
     auth: AuthorizationServer,
     secrets: Secrets,
     clock: Arc<dyn Clock>,
@@ -24,7 +24,7 @@ pub struct Clients {
 impl Clients {
     /// The clients of `auth`, whose secrets are in the vault of `secrets`.
     #[must_use]
-    pub fn new(auth: AuthorizationServer, secrets: Secrets, clock: Arc<dyn Clock>) -> Self {
+    pub(super) fn new(auth: AuthorizationServer, secrets: Secrets, clock: Arc<dyn Clock>) -> Self {
         Self { auth, secrets, clock }
     }
 
@@ -33,7 +33,7 @@ impl Clients {
     /// # Errors
     ///
     /// When the name, a scope or the vault does not do; then nothing was made.
-    pub async fn mint(
+    pub(super) async fn mint(
         &self,
         name: &str,
         scopes: &[String],
@@ -49,8 +49,7 @@ impl Clients {
         if !public {
             self.vault_answers().await?;
         }
-        let new =
-            NewClient { name: name.to_owned(), scopes, projects: projects.to_vec(), public };
+        let new = NewClient { name: name.to_owned(), scopes, projects: projects.to_vec(), public };
         let minted = self.auth.mint(new).await.map_err(refusal)?;
         if let Err(error) = self.keep_secret(&minted).await {
             // A secret that nobody will see again makes no client.
@@ -65,11 +64,10 @@ impl Clients {
     /// # Errors
     ///
     /// When there is no such client, it is public, or the vault does not answer.
-    pub async fn rotate(&self, name: &str) -> Result<Value, CallError> {
+    pub(super) async fn rotate(&self, name: &str) -> Result<Value, CallError> {
         let client = self.find(name)?;
         self.vault_answers().await?;
-        let minted =
-            self.auth.rotate(&client.id, OLD_SECRET_LIFETIME).await.map_err(refusal)?;
+        let minted = self.auth.rotate(&client.id, OLD_SECRET_LIFETIME).await.map_err(refusal)?;
         self.keep_secret(&minted).await.map_err(|error| shut(&error))?;
         Ok(self.minted_json(&minted))
     }
@@ -79,11 +77,10 @@ impl Clients {
     /// # Errors
     ///
     /// When the database cannot be read.
-    pub async fn list(&self) -> Result<Value, CallError> {
+    pub(super) async fn list(&self) -> Result<Value, CallError> {
         let now = self.clock.now();
         let clients = self.auth.clients().map_err(refusal)?;
-        let clients: Vec<Value> =
-            clients.iter().map(|client| client_json(client, now)).collect();
+        let clients: Vec<Value> = clients.iter().map(|client| client_json(client, now)).collect();
         Ok(json!({ "schema": 1, "clients": clients }))
     }
 
@@ -92,7 +89,7 @@ impl Clients {
     /// # Errors
     ///
     /// When there is no such client.
-    pub async fn revoke(&self, which: &str) -> Result<Value, CallError> {
+    pub(super) async fn revoke(&self, which: &str) -> Result<Value, CallError> {
         let client = self.find(which)?;
         self.auth.revoke(&client.id).await.map_err(refusal)?;
         // The digest is gone with the client; a vault that does not answer keeps a useless secret.
@@ -109,7 +106,7 @@ impl Clients {
     /// # Errors
     ///
     /// When there is no such client.
-    pub async fn expire(&self, which: &str, at: i64) -> Result<Value, CallError> {
+    pub(super) async fn expire(&self, which: &str, at: i64) -> Result<Value, CallError> {
         let client = self.find(which)?;
         let at = Timestamp::from_millis(at);
         self.auth.expire(&client.id, Some(at)).await.map_err(refusal)?;
@@ -122,7 +119,7 @@ impl Clients {
     }
 
     /// The secret that the vault holds for a client, if it can be had.
-    pub async fn secret_of(&self, id: &ClientId) -> Option<Secret> {
+    pub(super) async fn secret_of(&self, id: &ClientId) -> Option<Secret> {
         let name = SecretName::client(id.as_str()).ok()?;
         self.secrets.vault().get(&name).await.ok().flatten()
     }

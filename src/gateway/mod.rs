@@ -123,9 +123,8 @@ impl Owner {
         let entropy = Arc::new(OsEntropy);
         let store = state.store.clone();
         let auth_settings = settings::of_auth(config);
-        let auth =
-            AuthorizationServer::new(store.clone(), clock.clone(), entropy, auth_settings)
-                .map_err(StartupError::setting)?;
+        let auth = AuthorizationServer::new(store.clone(), clock.clone(), entropy, auth_settings)
+            .map_err(StartupError::setting)?;
         let secrets = vault::secrets(config, folders, env)?;
         let clients = clients::Clients::new(auth, secrets, clock.clone());
         let workspaces = ProjectWorkspaces::new(config, folders, env, clock.clone());

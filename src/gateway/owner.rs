@@ -185,10 +185,11 @@ impl Owner {
         stat_only: bool,
     ) -> Result<Value, CallError> {
         let task = self.find(text)?;
-        let mut diff = self.workspaces.whole_diff(&task, path, stat_only).await.map_err(|error| {
-            let hint = "`gateway tasks show` tells the task's state and notes";
-            CallError::new(CallErrorKind::Failed, error, hint)
-        })?;
+        let mut diff =
+            self.workspaces.whole_diff(&task, path, stat_only).await.map_err(|error| {
+                let hint = "`gateway tasks show` tells the task's state and notes";
+                CallError::new(CallErrorKind::Failed, error, hint)
+            })?;
         diff["schema"] = 1.into();
         diff["task_id"] = json!(task.id);
         Ok(diff)

@@ -23,7 +23,7 @@ const LIMIT: Duration = Duration::from_secs(10);
 
 /// Both ends of the probe. Clones share the key.
 #[derive(Clone, Debug)]
-pub struct Probe {
+pub(super) struct Probe {
     key: Arc<[u8; 32]>,
     entropy: Arc<dyn Entropy>,
     client: reqwest::Client,
@@ -35,7 +35,7 @@ impl Probe {
     /// # Errors
     ///
     /// When the system's certificates cannot be loaded.
-    pub fn new(entropy: Arc<dyn Entropy>) -> Result<Self, reqwest::Error> {
+    pub(super) fn new(entropy: Arc<dyn Entropy>) -> Result<Self, reqwest::Error> {
         let client = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .timeout(LIMIT)
@@ -51,7 +51,7 @@ impl Probe {
     ///
     /// [`VerifyError::NotYet`] when nothing useful answers, [`VerifyError::NotServed`] when somebody
     /// else does.
-    pub async fn ask(&self, url: &Url) -> Result<(), VerifyError> {
+    pub(super) async fn ask(&self, url: &Url) -> Result<(), VerifyError> {
         let question = hex(&self.entropy.bytes::<16>());
         let target = url.join("healthz").map_err(|error| not_yet(&error))?;
         let request = self.client.get(target).header(&HEADER, &question);
@@ -75,14 +75,14 @@ impl Probe {
     }
 
     fn answer(&self, question: &str) -> String {
-        let mut mac = Hmac::<Sha256>::new_from_slice(&*self.key)
-            .expect("HMAC takes keys of any length");
+        let mut mac =
+            Hmac::<Sha256>::new_from_slice(&*self.key).expect("HMAC takes keys of any length");
         mac.update(question.as_bytes());
         hex(&mac.finalize().into_bytes())
     }
 
     /// Answers questions on the routes below it.
-    pub async fn layer(self, request: Request, next: Next) -> Response {
+    pub(super) async fn layer(self, request: Request, next: Next) -> Response {
         let question = request.headers().get(&HEADER).and_then(|value| value.to_str().ok());
         let answer = question
             .filter(|question| question.len() <= QUESTION_BYTES_MAX)

@@ -286,9 +286,7 @@ impl Gateway {
 
     /// What happens to the tunnel from now on.
     #[must_use]
-    pub fn tunnel_events(
-        &self,
-    ) -> tokio::sync::broadcast::Receiver<gateway_tunnels::TunnelEvent> {
+    pub fn tunnel_events(&self) -> tokio::sync::broadcast::Receiver<gateway_tunnels::TunnelEvent> {
         self.tunnel.events()
     }
 
@@ -298,9 +296,11 @@ impl Gateway {
     ///
     /// Why none could be made: the vault is shut. The gateway runs all the same.
     pub async fn mint_first_client(&self) -> Result<Option<Value>, CallError> {
-        let clients = self.shared.auth.clients().map_err(|error| {
-            CallError::new(CallErrorKind::Failed, &error, error.hint())
-        })?;
+        let clients = self
+            .shared
+            .auth
+            .clients()
+            .map_err(|error| CallError::new(CallErrorKind::Failed, &error, error.hint()))?;
         let now = self.shared.clock.now();
         if clients.iter().any(|client| client.is_active(now)) {
             return Ok(None);
@@ -322,8 +322,8 @@ impl Gateway {
     pub async fn shut_down(self) {
         tracing::info!("gateway is shutting down");
         self.draining.cancel();
-        let leaves_agents = self.shared.loaded().config.tasks.on_shutdown
-            == config::OnShutdown::Detach;
+        let leaves_agents =
+            self.shared.loaded().config.tasks.on_shutdown == config::OnShutdown::Detach;
         let engine = async {
             let down = self.engine.shut_down();
             if !leaves_agents {
@@ -410,9 +410,10 @@ impl Running for Shared {
     fn reload(&self) -> BoxFuture<'_, Result<Value, CallError>> {
         async move {
             let result = self.take_over().await;
-            let problem = result.as_ref().err().map(|error| {
-                format!("the configuration was not taken over: {}", error.message)
-            });
+            let problem = result
+                .as_ref()
+                .err()
+                .map(|error| format!("the configuration was not taken over: {}", error.message));
             *self.problems.lock().unwrap_or_else(PoisonError::into_inner) =
                 problem.into_iter().collect();
             match &result {
@@ -509,9 +510,7 @@ fn trusted_proxies(config: &Config) -> Vec<TrustedProxy> {
     proxies.collect()
 }
 
-async fn log_events(
-    mut events: tokio::sync::broadcast::Receiver<gateway_tunnels::TunnelEvent>,
-) {
+async fn log_events(mut events: tokio::sync::broadcast::Receiver<gateway_tunnels::TunnelEvent>) {
     use tokio::sync::broadcast::error::RecvError;
     loop {
         match events.recv().await {

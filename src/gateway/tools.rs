@@ -23,7 +23,7 @@ const TAIL_EVENTS: usize = 200;
 
 /// What of the configuration the tools show; replaced as a whole by a reload.
 #[derive(Clone, Debug)]
-pub struct Shown {
+pub(super) struct Shown {
     /// The projects.
     pub workspaces: ProjectWorkspaces,
     /// Names of all executors.
@@ -35,7 +35,7 @@ pub struct Shown {
 impl Shown {
     /// What `config` shows.
     #[must_use]
-    pub fn of(config: &Config, workspaces: ProjectWorkspaces) -> Self {
+    pub(super) fn of(config: &Config, workspaces: ProjectWorkspaces) -> Self {
         let executors = config.executors.keys().map(ToString::to_string).collect();
         Self { workspaces, executors, max_timeout: config.tasks.max_timeout.into() }
     }
@@ -43,7 +43,7 @@ impl Shown {
 
 /// [`Tasks`] over the real engine.
 #[derive(Clone, Debug)]
-pub struct EngineTasks {
+pub(super) struct EngineTasks {
     engine: EngineHandle,
     store: Store,
     shown: watch::Receiver<Shown>,
@@ -52,7 +52,11 @@ pub struct EngineTasks {
 impl EngineTasks {
     /// Tools over `engine` and its `store`.
     #[must_use]
-    pub const fn new(engine: EngineHandle, store: Store, shown: watch::Receiver<Shown>) -> Self {
+    pub(super) const fn new(
+        engine: EngineHandle,
+        store: Store,
+        shown: watch::Receiver<Shown>,
+    ) -> Self {
         Self { engine, store, shown }
     }
 
@@ -70,9 +74,7 @@ impl EngineTasks {
             Some(ProjectKind::NotGit) | None => (None, None),
         };
         let mut executors = vec![project.executor.clone()];
-        executors.extend(
-            shown.executors.iter().filter(|name| **name != project.executor).cloned(),
-        );
+        executors.extend(shown.executors.iter().filter(|name| **name != project.executor).cloned());
         let default = shown.workspaces.registry().default_project();
         ProjectView {
             name: project.name.to_string(),
@@ -210,17 +212,13 @@ impl Tasks for EngineTasks {
     fn projects(&self) -> BoxFuture<'_, Result<Vec<ProjectView>, Unavailable>> {
         async move {
             let shown = self.shown.borrow().clone();
-            let views =
-                shown.workspaces.registry().iter().map(|it| Self::project_view(&shown, it));
+            let views = shown.workspaces.registry().iter().map(|it| Self::project_view(&shown, it));
             Ok(futures::future::join_all(views).await)
         }
         .boxed()
     }
 
-    fn requests<'a>(
-        &'a self,
-        id: &'a TaskId,
-    ) -> BoxFuture<'a, Result<Vec<Request>, Unavailable>> {
+    fn requests<'a>(&'a self, id: &'a TaskId) -> BoxFuture<'a, Result<Vec<Request>, Unavailable>> {
         let requests = self.store.read(|tx| tx.requests_of(id));
         std::future::ready(requests.map_err(unavailable)).boxed()
     }

@@ -10,7 +10,7 @@ use gateway_os::launch::{ExecOptions, exec_prefix, own_program};
 use gateway_tunnels::cloudflared::QuickSettings;
 use gateway_tunnels::ngrok::{Ca, NgrokSettings};
 use gateway_tunnels::{
-    Authtoken, Connection, ClientAddress, Jitter, Options, ProviderConfig, Surroundings, Tunnel,
+    Authtoken, ClientAddress, Connection, Jitter, Options, ProviderConfig, Surroundings, Tunnel,
     TunnelHandle, TunnelState, Verify, VerifyError,
 };
 use http::HeaderName;
@@ -62,10 +62,9 @@ pub(crate) async fn choose(
                 "store yours with `gateway secrets set ngrok-authtoken`, or set NGROK_AUTHTOKEN"
                     .to_owned(),
             )),
-            Err(error) => Err((
-                format!("the ngrok authtoken cannot be read: {error}"),
-                error.hint(),
-            )),
+            Err(error) => {
+                Err((format!("the ngrok authtoken cannot be read: {error}"), error.hint()))
+            }
         },
         TunnelProvider::CloudflareQuick => Ok(cloudflare_quick(config, Vec::new())),
         TunnelProvider::Auto if !on_terminal => Ok(none(vec![
@@ -152,7 +151,7 @@ fn os_environment(env: &BTreeMap<String, String>) -> BTreeMap<OsString, OsString
 
 /// Starts the chosen tunnel. Its connections arrive on the receiver.
 #[must_use]
-pub fn start(
+pub(super) fn start(
     provider: ProviderConfig,
     env: &BTreeMap<String, String>,
     runtime_dir: &Path,
@@ -177,7 +176,7 @@ fn launcher() -> Vec<OsString> {
 }
 
 /// Keeps `origin` at the tunnel's address until the tunnel is over.
-pub async fn follow(
+pub(super) async fn follow(
     mut state: watch::Receiver<TunnelState>,
     origin: watch::Sender<Option<PublicOrigin>>,
 ) {

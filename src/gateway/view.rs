@@ -132,7 +132,11 @@ impl TaskView {
             answer: outcome.and_then(|outcome| outcome.answer.clone()),
             diff_stat: outcome.map(|outcome| outcome.diff_stat),
             changed: outcome.map_or_else(Vec::new, |outcome| {
-                outcome.changed.iter().map(|file| format!("{} {}", file.status, file.path)).collect()
+                outcome
+                    .changed
+                    .iter()
+                    .map(|file| format!("{} {}", file.status, file.path))
+                    .collect()
             }),
             notes: outcome.map_or_else(Vec::new, |outcome| outcome.notes.clone()),
         }
@@ -152,7 +156,7 @@ fn duration(task: &Task, now: Timestamp) -> Option<u64> {
 
 /// Why a task is in its state, where there is more to say than the state.
 #[must_use]
-pub fn reason(state: &TaskState) -> Option<String> {
+pub(super) fn reason(state: &TaskState) -> Option<String> {
     use crate::model::CancelReason;
     match state {
         TaskState::Failed { failure, .. } => Some(failure.message.clone()),

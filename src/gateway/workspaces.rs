@@ -14,8 +14,8 @@ use crate::clock::Clock;
 use crate::config::{self, Config, ProjectSection};
 use crate::model::{ChangedFile, DiffStat, Task, Workspace};
 use crate::project::{
-    self, BaseSpec, BranchPrefix, Diff, DiffOptions, Git, Limits, Oid, Order, OwnerFolders, Project,
-    ProjectError, Published, Registry,
+    self, BaseSpec, BranchPrefix, Diff, DiffOptions, Git, Limits, Oid, Order, OwnerFolders,
+    Project, ProjectError, Published, Registry,
 };
 use crate::task::{NoProject, Prepared, ProjectRules, Settled, WorkspaceError, Workspaces};
 
@@ -169,7 +169,7 @@ impl ProjectWorkspaces {
 
 /// The changed files with their lines, one each.
 #[must_use]
-pub fn stat_text(diff: &Diff) -> String {
+pub(super) fn stat_text(diff: &Diff) -> String {
     let count = |lines: Option<u64>| lines.map_or("-".to_owned(), |lines| lines.to_string());
     let line = |file: &project::FileChange| {
         format!("{:>6} {:>6}  {}\n", count(file.insertions), count(file.deletions), file.path)
@@ -224,10 +224,10 @@ impl Workspaces for ProjectWorkspaces {
             let settled = workspaces.settle(&workspace, now).await.map_err(sentence)?;
             let mut notes: Vec<String> = settled.notes.iter().map(ToString::to_string).collect();
             notes.extend(this.publish(&workspaces, &workspace, &task).await?);
-            let changed = settled.files.iter().map(|file| ChangedFile {
-                status: file.status,
-                path: file.path.to_string(),
-            });
+            let changed = settled
+                .files
+                .iter()
+                .map(|file| ChangedFile { status: file.status, path: file.path.to_string() });
             Ok(Settled {
                 head_commit: settled.head.as_ref().map(ToString::to_string),
                 changed: changed.collect(),

@@ -119,11 +119,7 @@ impl Guard {
         id: &str,
     ) -> Response<Body> {
         let bytes_max = if request.uri().path() == "/mcp" { MCP_BYTES_MAX } else { BYTES_MAX };
-        let refusal = match check_framing(&request, bytes_max) {
-            Ok(()) => None,
-            Err(answer) => Some(answer),
-        };
-        if let Some(answer) = refusal {
+        if let Err(answer) = check_framing(&request, bytes_max) {
             return answer.respond(request.headers());
         }
         let (origin, kind) =
@@ -173,7 +169,7 @@ impl Guard {
             Some(Err(retry)) => Err(refuse(retry)),
             None => match limit.take_from(ingress) {
                 Err(retry) if request.uri().path() != "/mcp" => Err(refuse(retry)),
-                taken => Ok(Some(BearerTicket::new(limit.clone(), token, false, taken.err()))),
+                counted => Ok(Some(BearerTicket::new(limit.clone(), token, false, counted.err()))),
             },
         }
     }

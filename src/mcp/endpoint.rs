@@ -65,7 +65,6 @@ impl fmt::Debug for Endpoint {
 }
 
 /// The route of the endpoint, and the endpoint itself for its figures.
-#[must_use]
 pub fn mount(parts: McpParts) -> (Router, Endpoint) {
     let endpoint = Endpoint::new(parts);
     (Router::new().route_service("/mcp", endpoint.clone()), endpoint)

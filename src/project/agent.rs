@@ -75,7 +75,9 @@ fn packed(git_dir: &Path) -> BTreeMap<String, Oid> {
     let bytes = plain(&git_dir.join("packed-refs"), PACKED_MAX).unwrap_or_default();
     let mut out = BTreeMap::new();
     for line in bytes.split(|byte| *byte == b'\n') {
-        let Some(space) = line.iter().position(|byte| *byte == b' ') else { continue };
+        let Some(space) = line.iter().position(|byte| *byte == b' ') else {
+            continue;
+        };
         let (Some(tip), Ok(name)) =
             (Oid::parse(&line[..space]), std::str::from_utf8(&line[space + 1..]))
         else {
@@ -104,9 +106,13 @@ fn loose(
         return;
     }
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-        let Some(rest) = left.checked_sub(1) else { return };
+        let Some(rest) = left.checked_sub(1) else {
+            return;
+        };
         *left = rest;
-        let Ok(name) = entry.file_name().into_string() else { continue };
+        let Ok(name) = entry.file_name().into_string() else {
+            continue;
+        };
         let name = format!("{prefix}{name}");
         match entry.file_type() {
             Ok(kind) if kind.is_dir() => {

@@ -4,8 +4,8 @@ use std::fs;
 use std::path::Path;
 
 use super::error::{Doing, ProjectError};
-use super::owner::Settings;
 use super::oid::ObjectFormat;
+use super::owner::Settings;
 use super::platform;
 
 /// Who commits by default in a repository, written into its configuration.
@@ -52,7 +52,7 @@ pub(super) fn config(
     let version = u8::from(sha256 || reftable);
     let mut out = format!("[core]\n\trepositoryformatversion = {version}\n\tbare = {bare}\n");
     for (key, value) in &settings.core {
-        out += &format!("\t{key} = {value}\n");
+        out.extend(["\t", key, " = ", value, "\n"]);
     }
     if version == 1 {
         out += "[extensions]\n";
@@ -68,7 +68,7 @@ pub(super) fn config(
     }
     for (key, value) in [("name", &identity.name), ("email", &identity.email)] {
         if let Some(value) = value {
-            out += &format!("\t{key} = \"{}\"\n", escaped(value));
+            out.extend(["\t", key, " = \"", &escaped(value), "\"\n"]);
         }
     }
     out
@@ -92,7 +92,10 @@ mod tests {
         let name = Some("A \"B\" \\ C\n[core]\nhooksPath = /evil".to_owned());
         let identity = Identity { name, email: None };
         let text = config(false, &Settings::default(), false, &identity);
-        assert!(text.ends_with("\tname = \"A \\\"B\\\" \\\\ C[core]hooksPath = /evil\"\n"), "{text}");
+        assert!(
+            text.ends_with("\tname = \"A \\\"B\\\" \\\\ C[core]hooksPath = /evil\"\n"),
+            "{text}"
+        );
         assert_eq!(text.lines().filter(|line| line.starts_with('[')).count(), 2);
     }
 }

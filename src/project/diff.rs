@@ -105,6 +105,7 @@ impl Workspaces {
         workspace: &Workspace,
         options: &DiffOptions,
     ) -> Result<Diff, ProjectError> {
+        workspace.renew_config()?;
         let settled = self.settled(workspace)?;
         let empty = workspace.format.empty_tree();
         let head = settled.head.unwrap_or(empty);
@@ -124,6 +125,7 @@ impl Workspaces {
         workspace: &Workspace,
         options: &DiffOptions,
     ) -> Result<Diff, ProjectError> {
+        workspace.renew_config()?;
         let scratch = workspace.scratch();
         platform::private_dir(&scratch).doing("making", &scratch)?;
         let dir = tempfile::Builder::new()
@@ -190,11 +192,11 @@ async fn page(
     }
     // Room for one whole character, so that every page moves on.
     let keep = options.max_bytes.max(4);
-    let mut patch = compared(call(), base, head, path)
+    let mut text = compared(call(), base, head, path)
         .args(["-p", "--src-prefix=a/", "--dst-prefix=b/"])
         .window(options.offset, keep);
-    patch = patch.timeout(std::time::Duration::from_secs(60));
-    let output = git.run(patch).await?;
+    text = text.timeout(std::time::Duration::from_secs(60));
+    let output = git.run(text).await?;
     let mut bytes = output.stdout;
     if output.more {
         bytes.truncate(whole(&bytes));
@@ -231,9 +233,9 @@ fn compared(call: Call, base: &Oid, head: &Oid, path: Option<&str>) -> Call {
 
 /// A path that can be inside a repository, in git's form.
 fn checked(path: &str) -> Result<&str, ProjectError> {
-    let outside = Path::new(path)
-        .components()
-        .any(|part| !matches!(part, std::path::Component::Normal(_) | std::path::Component::CurDir));
+    let outside = Path::new(path).components().any(|part| {
+        !matches!(part, std::path::Component::Normal(_) | std::path::Component::CurDir)
+    });
     if outside || path.contains('\0') {
         return Err(ProjectError::BadPath);
     }
@@ -312,7 +314,8 @@ mod tests {
         for bad in ["/etc", "../x", "a/../../b", "a\0b"] {
             assert!(checked(bad).is_err(), "{bad:?}");
         }
-        for (given, wanted) in [(".", ""), ("./a//", "a"), ("-rf", "-rf"), (":(glob)*", ":(glob)*")] {
+        for (given, wanted) in [(".", ""), ("./a//", "a"), ("-rf", "-rf"), (":(glob)*", ":(glob)*")]
+        {
             assert_eq!(checked(given).unwrap(), wanted);
         }
     }

@@ -89,6 +89,9 @@ pub enum ProjectError {
     /// The folder that the task worked in was replaced by something else.
     #[error("{} is no longer the folder that the task was given", .0.display())]
     TreeReplaced(PathBuf),
+    /// The result fails git's checks, so that it must not enter the project.
+    #[error("the task's result fails git's checks: {0}")]
+    Unsound(String),
     /// The workspace has no result yet.
     #[error("the task's work has not been settled")]
     NotSettled,
@@ -125,6 +128,9 @@ impl ProjectError {
                 "take what you need from the task's folder by hand, or add the rest to .gitignore"
             }
             Self::TreeReplaced(_) => "look into the task's folder before removing it",
+            Self::Unsound(_) => {
+                "the files are in the task's folder and in its diff; take them by hand"
+            }
             Self::NotSettled => "wait until the task has ended",
             Self::WouldLoseWork(_) => "merge or keep the branch, or discard it on purpose",
             Self::Gone => "the branch was deleted from the project and from the gateway",

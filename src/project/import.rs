@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use super::error::{Doing, ProjectError};
 use super::git::{Git, GitError, Stdin};
 use super::objects::{self, Taken};
-use super::oid::Oid;
+use super::oid::{self, Oid};
 use super::platform;
 use super::workspace::{Limits, Workspace, blocking};
 
@@ -97,10 +97,7 @@ impl Quarantine {
         commit: &Oid,
         limits: Limits,
     ) -> Result<(), ProjectError> {
-        let mut revisions = format!("{commit}\n");
-        if let Some(base) = workspace.base.commit() {
-            revisions += &format!("^{base}\n");
-        }
+        let revisions = oid::range(commit, workspace.base.commit());
         let call = workspace.call("pack-objects").alternate(&self.dir.path().join("objects"));
         let Some(pack) = pack(git, call, revisions, &self.dir.path().join("in"), limits).await?
         else {
@@ -108,6 +105,7 @@ impl Quarantine {
         };
         let call = workspace
             .call("index-pack")
+            .durable()
             .args(["--strict".to_owned(), "--stdin".to_owned()])
             .arg(format!("--max-input-size={}", limits.bytes_max))
             .timeout(limits.git_timeout);

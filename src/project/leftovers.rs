@@ -12,10 +12,14 @@ use super::git::{Call, Git, GitError, Stdin};
 use super::note::Note;
 use super::oid::Oid;
 use super::path::RepoPath;
+use super::platform;
 use super::workspace::{Limits, blocking};
 
 /// The longest list of changed paths that is read, in bytes.
 const LISTING_MAX: usize = 64 << 20;
+
+/// How often a tree in which somebody works is read again.
+const RACES_MAX: usize = 3;
 
 /// How many notes of one kind are kept.
 const NOTES_MAX: usize = 20;
@@ -61,14 +65,14 @@ struct Plan {
 impl Scope {
     fn call(&self, name: &'static str) -> Call {
         let call = Call::new(name)
-            .git_dir(&self.git_dir)
+            .own_dir(&self.git_dir)
             .work_tree(&self.work_tree)
             .index(&self.index)
             .setting("core.bare=false")
             .timeout(self.limits.git_timeout);
         match &self.objects {
             Some(objects) => call.objects(objects).alternate(&self.git_dir.join("objects")),
-            None => call,
+            None => call.durable(),
         }
     }
 
@@ -83,15 +87,31 @@ impl Scope {
         if !real {
             return Err(ProjectError::TreeReplaced(self.work_tree.clone()));
         }
-        match self.take(git).await {
-            // Git waits for ever at a pipe that is called `.gitignore` or `.gitattributes`.
-            Err(ProjectError::Git(GitError::TimedOut { .. })) if self.unblock => {
-                let mut notes = self.unblock().await?;
-                let mut state = self.take(git).await?;
-                state.notes.append(&mut notes);
-                Ok(state)
+        let mut notes = Vec::new();
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let error = match self.take(git).await {
+                Ok(mut state) => {
+                    state.notes.append(&mut notes);
+                    return Ok(state);
+                }
+                Err(error) => error,
+            };
+            match error {
+                // Git waits for ever at a pipe that is called `.gitignore` or `.gitattributes`.
+                ProjectError::Git(GitError::TimedOut { .. }) if self.unblock && tries == 1 => {
+                    notes.append(&mut self.unblock().await?);
+                }
+                // Somebody works in the tree: a file changed while it was read.
+                ProjectError::Git(GitError::Failed { .. }) if tries < RACES_MAX => {}
+                // An encoding that a file does not have makes git refuse all files.
+                ProjectError::Git(GitError::Failed { .. }) if tries == RACES_MAX => {
+                    self.ignore_attributes()?;
+                    notes.push(Note::TakenAsIs);
+                }
+                other => return Err(other),
             }
-            other => other,
         }
     }
 
@@ -118,8 +138,9 @@ impl Scope {
             if self.lfs {
                 self.note_lfs(git, &plan.add, &mut notes).await?;
             }
-            let call = self.call("update-index").args(["--add", "--replace", "-z", "--stdin"]);
-            let answer = git.run(call.stdin(Stdin::Bytes(plan.add))).await?;
+            let call = self.call("update-index").args(["--add", "--remove", "--replace"]);
+            let call = call.args(["-z", "--stdin"]).stdin(Stdin::Bytes(plan.add));
+            let answer = git.run(call).await?;
             for line in answer.stderr.split(|byte| *byte == b'\n') {
                 if let Some(path) = line.strip_prefix(b"Ignoring path ") {
                     notes.push(Note::ForbiddenPath { path: RepoPath::from_bytes(path) });
@@ -131,6 +152,13 @@ impl Scope {
         let unexpected = GitError::Unexpected { command: "write-tree", what: "no tree" };
         let tree = Oid::parse(written.text().as_bytes()).ok_or(unexpected)?;
         Ok(State { tree, notes: bounded(notes) })
+    }
+
+    /// Overrules the tree's attributes in the gateway's own git directory, for good.
+    fn ignore_attributes(&self) -> Result<(), ProjectError> {
+        let file = self.git_dir.join("info/attributes");
+        let rule = "* -text !eol !crlf -working-tree-encoding -ident -filter\n";
+        fs::write(&file, rule).doing("writing", &file)
     }
 
     fn listed(
@@ -200,7 +228,7 @@ impl Scope {
                 plan.notes.push(Note::TooLarge { path: shown, bytes: meta.len() });
                 return Ok(());
             }
-            if fs::File::open(&file).is_err() {
+            if !platform::is_readable(&file) {
                 plan.notes.push(Note::Unreadable { path: shown });
                 return Ok(());
             }
@@ -241,13 +269,15 @@ impl Scope {
         if self.work_tree.join(".gitmodules").symlink_metadata().is_err() {
             return Ok(());
         }
-        let listing = match git.run(self.call("ls-files").args(["-s", "-z"]).keep(LISTING_MAX)).await
-        {
-            Err(GitError::OutputTooLarge { .. }) => return Ok(()),
-            other => other?,
-        };
+        let listing =
+            match git.run(self.call("ls-files").args(["-s", "-z"]).keep(LISTING_MAX)).await {
+                Err(GitError::OutputTooLarge { .. }) => return Ok(()),
+                other => other?,
+            };
         for record in listing.records().filter(|record| record.starts_with(b"160000 ")) {
-            let Some(tab) = record.iter().position(|byte| *byte == b'\t') else { continue };
+            let Some(tab) = record.iter().position(|byte| *byte == b'\t') else {
+                continue;
+            };
             let path = RepoPath::from_bytes(&record[tab + 1..]);
             let dot_git = path.to_path().map(|path| self.work_tree.join(path).join(".git"));
             if dot_git.is_some_and(|file| file.symlink_metadata().is_ok()) {
@@ -265,7 +295,7 @@ impl Scope {
             for file in blockers(&root).doing("reading", &root)? {
                 fs::remove_file(&file).doing("deleting", &file)?;
                 let below = file.strip_prefix(&root).unwrap_or(&file);
-                let bytes = super::platform::path_bytes(below).unwrap_or_default();
+                let bytes = platform::path_bytes(below).unwrap_or_default();
                 notes.push(Note::Unblocked { path: RepoPath::from_bytes(&bytes) });
             }
             Ok(notes)
@@ -286,7 +316,9 @@ fn blockers(root: &Path) -> io::Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     let mut folders = vec![root.to_owned()];
     while let Some(folder) = folders.pop() {
-        let Ok(entries) = fs::read_dir(&folder) else { continue };
+        let Ok(entries) = fs::read_dir(&folder) else {
+            continue;
+        };
         for entry in entries.flatten() {
             let kind = entry.file_type()?;
             if kind.is_dir() {

@@ -97,6 +97,8 @@ pub enum Note {
         /// How many.
         commits: u64,
     },
+    /// Line endings and encodings that the tree's attributes ask for could not be applied.
+    TakenAsIs,
     /// A hostile pipe or device was in the way of reading ignore rules and was deleted.
     Unblocked {
         /// Where it was.
@@ -174,6 +176,9 @@ impl fmt::Display for Note {
             Self::KeptAside { name, commits } => {
                 write!(f, "{commits} commit(s) on {name} are not in the result; they are kept here")
             }
+            Self::TakenAsIs => f.write_str(
+                "files could not be converted as .gitattributes asks and were taken as they are",
+            ),
             Self::Unblocked { path } => {
                 write!(f, "{path} was a pipe or device in the way of git and was deleted")
             }

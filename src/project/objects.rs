@@ -72,7 +72,9 @@ pub(super) fn take_new(
     };
     for file in object_files(from) {
         let source = from.join(&file);
-        let Ok(meta) = source.symlink_metadata() else { continue };
+        let Ok(meta) = source.symlink_metadata() else {
+            continue;
+        };
         if known.join(&file).exists() {
             continue;
         }
@@ -127,13 +129,12 @@ fn take_store(store: &Path, to: &Path) -> Result<(), ProjectError> {
 
 /// The object files of a store, relative to it; each pack comes before its index.
 fn object_files(store: &Path) -> impl Iterator<Item = PathBuf> {
-    let mut packs: Vec<PathBuf> = pack_names(store)
-        .into_iter()
-        .map(|name| Path::new("pack").join(name))
-        .collect();
+    let mut packs: Vec<PathBuf> =
+        pack_names(store).into_iter().map(|name| Path::new("pack").join(name)).collect();
     packs.sort_by_key(|path| path.extension().is_some_and(|end| end == "idx"));
     let fans = names(store).into_iter().filter(|name| name.len() == 2 && is_hex(name));
-    let fans: Vec<PathBuf> = fans.map(|fan| store.join(fan)).filter(|fan| is_real_dir(fan)).collect();
+    let fans: Vec<PathBuf> =
+        fans.map(|fan| store.join(fan)).filter(|fan| is_real_dir(fan)).collect();
     let loose = fans.into_iter().flat_map(|fan| {
         let name = PathBuf::from(fan.file_name().unwrap_or_default());
         let entries = fs::read_dir(&fan).into_iter().flatten().flatten();
@@ -213,7 +214,8 @@ mod tests {
     fn only_regular_files_with_the_names_of_objects_are_taken() {
         let dir = tempfile::tempdir().unwrap();
         let (from, to) = (dir.path().join("from"), dir.path().join("to"));
-        let good = ["ab/".to_owned() + &"c".repeat(38), format!("pack/pack-{}.pack", "d".repeat(40))];
+        let good =
+            ["ab/".to_owned() + &"c".repeat(38), format!("pack/pack-{}.pack", "d".repeat(40))];
         let bad = [
             "info/alternates".to_owned(),
             "info/commit-graph".to_owned(),

@@ -62,6 +62,15 @@ impl Oid {
     }
 }
 
+/// What `--stdin` of git's revision walks reads: `tip` without all that `not` lead to.
+pub(super) fn range<'a>(tip: &Oid, not: impl IntoIterator<Item = &'a Oid>) -> String {
+    let mut out = format!("{tip}\n");
+    for oid in not {
+        out.extend(["^", oid.as_str(), "\n"]);
+    }
+    out
+}
+
 impl TryFrom<String> for Oid {
     type Error = &'static str;
 

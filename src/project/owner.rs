@@ -79,6 +79,20 @@ impl Settings {
         out
     }
 
+    /// The settings of a workspace: its keys are checked again, whoever wrote them down.
+    pub(super) fn recorded(format: ObjectFormat, core: &[(String, String)]) -> Self {
+        let mut out = Self { format, ..Self::default() };
+        for (key, value) in core {
+            out.take_core(&format!("core.{}", key.to_ascii_lowercase()), value);
+        }
+        out
+    }
+
+    /// What [`Settings::recorded`] reads back.
+    pub(super) fn record(&self) -> Vec<(String, String)> {
+        self.core.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+    }
+
     fn take_core(&mut self, key: &str, value: &str) {
         let value = match value {
             "yes" | "on" | "1" => "true",
@@ -86,7 +100,9 @@ impl Settings {
             other => other,
         };
         let known = CORE_KEYS.iter().find(|(listed, ..)| *listed == key);
-        let Some((_, name, values)) = known else { return };
+        let Some((_, name, values)) = known else {
+            return;
+        };
         if let Some(value) = values.iter().find(|allowed| **allowed == value) {
             self.core.retain(|(kept, _)| kept != name);
             self.core.push((name, value));
@@ -108,7 +124,9 @@ impl OwnerRepository {
     ///
     /// [`ProjectError::BadRepository`] for one that is there but broken or not supported.
     pub(super) async fn open(git: &Git, path: &Path) -> Result<Option<Self>, ProjectError> {
-        let Some(found) = find(path)? else { return Ok(None) };
+        let Some(found) = find(path)? else {
+            return Ok(None);
+        };
         let common_dir = common_dir(&found.git_dir)?;
         let config = common_dir.join("config");
         let bad = |why| ProjectError::BadRepository { path: path.to_owned(), why };
@@ -168,7 +186,11 @@ fn find(path: &Path) -> Result<Option<Found>, ProjectError> {
         return Ok(Some(Found { git_dir, work_tree: Some(root.to_owned()), prefix }));
     }
     if is_git_dir(path) {
-        return Ok(Some(Found { git_dir: path.to_owned(), work_tree: None, prefix: String::new() }));
+        return Ok(Some(Found {
+            git_dir: path.to_owned(),
+            work_tree: None,
+            prefix: String::new(),
+        }));
     }
     Ok(None)
 }

@@ -10,7 +10,7 @@ use super::platform;
 ///
 /// Shown quoted as git does when it holds control characters, quotes or invalid UTF-8, so that a
 /// name can neither break a line nor hide another.
-#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct RepoPath(Vec<u8>);
 
 impl RepoPath {
@@ -29,6 +29,12 @@ impl RepoPath {
     /// The path in the system's own form, relative to the tree's root.
     pub(super) fn to_path(&self) -> Option<PathBuf> {
         platform::path_from_bytes(self.0.clone())
+    }
+}
+
+impl fmt::Debug for RepoPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RepoPath({self})")
     }
 }
 

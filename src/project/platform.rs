@@ -28,16 +28,23 @@ mod system {
         std::os::unix::fs::symlink(target, link)
     }
 
+    #[expect(clippy::unnecessary_wraps, reason = "other systems hold fewer names")]
     pub(crate) fn path_from_bytes(bytes: Vec<u8>) -> Option<PathBuf> {
         Some(std::ffi::OsString::from_vec(bytes).into())
     }
 
+    #[expect(clippy::unnecessary_wraps, reason = "other systems hold fewer names")]
     pub(crate) fn path_bytes(path: &Path) -> Option<Vec<u8>> {
         Some(path.as_os_str().as_bytes().to_vec())
     }
 
     pub(crate) fn is_executable(path: &Path) -> bool {
         path.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
+    }
+
+    /// Asks without opening, which would wait at a pipe.
+    pub(crate) fn is_readable(path: &Path) -> bool {
+        rustix::fs::access(path, rustix::fs::Access::READ_OK).is_ok()
     }
 
     pub(crate) fn private_dir(path: &Path) -> io::Result<()> {
@@ -76,6 +83,10 @@ mod system {
         path.is_file()
     }
 
+    pub(crate) fn is_readable(_path: &Path) -> bool {
+        true
+    }
+
     pub(crate) fn private_dir(path: &Path) -> io::Result<()> {
         std::fs::create_dir_all(path)
     }
@@ -86,6 +97,6 @@ mod system {
 }
 
 pub(super) use self::system::{
-    is_executable, kill_group, open_folder, own_group, path_bytes, path_from_bytes, private_dir,
-    symlink,
+    is_executable, is_readable, kill_group, open_folder, own_group, path_bytes, path_from_bytes,
+    private_dir, symlink,
 };

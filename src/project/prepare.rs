@@ -127,6 +127,7 @@ impl Workspaces {
                 base,
                 branch,
                 format: repository.settings.format,
+                comparing: repository.settings.record(),
                 title: order.title.to_owned(),
                 notes,
             },
@@ -158,6 +159,7 @@ impl Workspaces {
                 base: Base::Empty,
                 branch,
                 format: super::oid::ObjectFormat::Sha1,
+                comparing: Vec::new(),
                 title: order.title.to_owned(),
                 notes: vec![if in_place { Note::InPlace } else { Note::CopyOfFolder }],
             },
@@ -417,9 +419,20 @@ impl Plan {
             }
         }
         refs.sort();
-        let text: String = refs.iter().map(|(name, oid)| format!("{oid} {name}\n")).collect();
+        let text: Vec<&str> = refs
+            .iter()
+            .flat_map(|(name, oid)| {
+                [
+                    oid.as_str(),
+                    " ",
+                    name,
+                    "
+",
+                ]
+            })
+            .collect();
         let file = dot_git.join("packed-refs");
-        fs::write(&file, text).doing("writing", &file)
+        fs::write(&file, text.concat()).doing("writing", &file)
     }
 }
 
@@ -439,7 +452,8 @@ pub(super) fn blocked(branch: &BranchName, refs: &[(Oid, String)]) -> Result<(),
         if *name == wanted {
             return Err(ProjectError::BranchExists(branch.clone()));
         }
-        let (short, long) = if name.len() < wanted.len() { (name, &wanted) } else { (&wanted, name) };
+        let (short, long) =
+            if name.len() < wanted.len() { (name, &wanted) } else { (&wanted, name) };
         if long.strip_prefix(short.as_str()).is_some_and(|rest| rest.starts_with('/')) {
             let existing = name.strip_prefix("refs/heads/").unwrap_or(name).to_owned();
             return Err(ProjectError::BranchBlocked { wanted: branch.clone(), existing });

@@ -3,7 +3,7 @@
 //! The objects that the owner lacks are packed and checked in the gateway's own folder, then the
 //! pack is put into the owner's store (pack first, index last, both under their final names at
 //! once), then the ref is created, expected not to exist. Nothing else of the owner's is written:
-//! no FETCH_HEAD, no reflog, no index, no gc.
+//! no `FETCH_HEAD`, no reflog, no index, no gc.
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -11,7 +11,7 @@ use super::branch::BranchName;
 use super::error::{Doing, ProjectError};
 use super::git::{GitError, Stdin};
 use super::import::pack;
-use super::oid::Oid;
+use super::oid::{self, Oid};
 use super::owner::OwnerRepository;
 use super::platform;
 use super::prepare::blocked;
@@ -51,6 +51,7 @@ impl Workspaces {
         project: &Project,
     ) -> Result<Published, ProjectError> {
         let settled = self.settled(workspace)?;
+        workspace.renew_config()?;
         if !workspace.publishable {
             return Ok(Published::Kept);
         }
@@ -94,7 +95,6 @@ impl Workspaces {
         tips.sort();
         tips.dedup();
         let known = self.known(workspace, &tips).await?;
-        let not: String = known.iter().map(|oid| format!("^{oid}\n")).collect();
         let scratch = workspace.scratch();
         platform::private_dir(&scratch).doing("making", &scratch)?;
         let dir = tempfile::Builder::new()
@@ -103,14 +103,21 @@ impl Workspaces {
             .doing("making a folder in", &scratch)?;
         let stem = dir.path().join("pack");
         let call = workspace.call("pack-objects");
-        let range = format!("{head}\n{not}");
+        let range = oid::range(head, &known);
         if let Some(file) = pack(&self.git, call, range, &stem, self.limits).await? {
             let check = workspace
                 .call("index-pack")
-                .args(["--strict".into(), "-o".into(), dir.path().join("check.idx").into_os_string()])
+                .args([
+                    "--strict".into(),
+                    "-o".into(),
+                    dir.path().join("check.idx").into_os_string(),
+                ])
                 .arg(file.as_os_str())
                 .timeout(self.limits.git_timeout);
-            self.git.run(check).await?;
+            self.git.run(check).await.map_err(|error| match error {
+                GitError::Failed { message, .. } => ProjectError::Unsound(message),
+                other => other.into(),
+            })?;
             let store = repository.objects().join("pack");
             blocking(move || install(&file, &store)).await?;
         }
@@ -118,7 +125,7 @@ impl Workspaces {
         let whole = view
             .call("rev-list")
             .args(["--objects", "--quiet", "--stdin"])
-            .stdin(Stdin::Bytes(format!("{head}\n{not}").into()))
+            .stdin(Stdin::Bytes(oid::range(head, &known).into()))
             .timeout(self.limits.git_timeout);
         self.git.run(whole).await?;
         Ok(())
@@ -126,16 +133,24 @@ impl Workspaces {
 
     /// Those of `tips` that the gateway's own git directory has too.
     async fn known(&self, workspace: &Workspace, tips: &[Oid]) -> Result<Vec<Oid>, ProjectError> {
-        let list: String = tips.iter().map(|oid| format!("{oid}\n")).collect();
+        let list: Vec<&str> = tips
+            .iter()
+            .flat_map(|oid| {
+                [
+                    oid.as_str(),
+                    "
+",
+                ]
+            })
+            .collect();
         let call = workspace
             .call("cat-file")
             .arg("--batch-check=%(objectname) %(objecttype)")
-            .stdin(Stdin::Bytes(list.into()));
+            .stdin(Stdin::Bytes(list.concat().into()));
         let answer = self.git.run(call).await.map_err(|error| match error {
-            GitError::OutputTooLarge { .. } => GitError::Unexpected {
-                command: "cat-file",
-                what: "too many refs",
-            },
+            GitError::OutputTooLarge { .. } => {
+                GitError::Unexpected { command: "cat-file", what: "too many refs" }
+            }
             other => other,
         })?;
         let text = answer.text();

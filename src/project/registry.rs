@@ -218,9 +218,8 @@ impl Registry {
 
     fn nearest(&self, name: &str) -> Option<ProjectName> {
         let asked: String = name.chars().take(64).collect::<String>().to_lowercase();
-        let near = |known: &ProjectName| {
-            strsim::jaro_winkler(&asked, &known.as_str().to_lowercase())
-        };
+        let near =
+            |known: &ProjectName| strsim::jaro_winkler(&asked, &known.as_str().to_lowercase());
         self.projects
             .keys()
             .map(|known| (near(known), known))

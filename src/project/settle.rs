@@ -9,7 +9,7 @@ use super::git::{GitError, Stdin};
 use super::import::{Import, Quarantine};
 use super::leftovers::{Scope, State, copy_index};
 use super::note::Note;
-use super::oid::Oid;
+use super::oid::{self, Oid};
 use super::platform;
 use super::registry::Isolation;
 use super::workspace::{Workspace, Workspaces, blocking};
@@ -82,6 +82,7 @@ impl Workspaces {
         workspace: &Workspace,
         now: Timestamp,
     ) -> Result<Settled, ProjectError> {
+        workspace.renew_config()?;
         let mut notes = Vec::new();
         let tips = match workspace.isolation {
             Isolation::Clone => self.tips(workspace, &mut notes).await?,
@@ -106,8 +107,15 @@ impl Workspaces {
         notes.append(&mut state.notes);
         let leftovers_committed = state.tree != parent_tree;
         let head = if leftovers_committed {
-            let message = leftovers_message(workspace);
-            Some(self.commit(workspace, &state.tree, parent.as_ref(), &message, now).await?)
+            let tree = &state.tree;
+            let again = self.same_as_before(workspace, tree, parent.as_ref()).await?;
+            let commit = if let Some(commit) = again {
+                commit
+            } else {
+                let message = leftovers_message(workspace);
+                self.commit(workspace, tree, parent.as_ref(), &message, now).await?
+            };
+            Some(commit)
         } else {
             parent
         };
@@ -126,6 +134,25 @@ impl Workspaces {
         let file = workspace.work_dir.join("settled.json");
         let bytes = std::fs::read(file).map_err(|_| ProjectError::NotSettled)?;
         serde_json::from_slice(&bytes).map_err(|_| ProjectError::NotSettled)
+    }
+
+    /// The gateway's commit of an earlier call, when it would make the same one again; so a branch
+    /// that was published already stays the result.
+    async fn same_as_before(
+        &self,
+        workspace: &Workspace,
+        tree: &Oid,
+        parent: Option<&Oid>,
+    ) -> Result<Option<Oid>, ProjectError> {
+        let Ok(Settled { head: Some(head), leftovers_committed: true, .. }) =
+            self.settled(workspace)
+        else {
+            return Ok(None);
+        };
+        let call = workspace.call("log").args(["-n1", "--format=%T %P"]).revision(head.as_str());
+        let before = self.git.run(call.no_paths()).await?.text();
+        let now = format!("{tree} {}", parent.map_or("", Oid::as_str));
+        Ok((before.trim() == now.trim()).then_some(head))
     }
 
     /// Reads the agent's refs and imports what they lead to.
@@ -258,10 +285,7 @@ impl Workspaces {
         let mut refs = vec![(workspace.branch.reference(), head.clone())];
         let own = tips.branch.as_ref().map(|tip| (workspace.branch.to_string(), tip.clone()));
         for (index, (name, tip)) in own.iter().chain(&tips.others).enumerate() {
-            let mut range = format!("{tip}\n^{head}\n");
-            if let Some(base) = workspace.base.commit() {
-                range += &format!("^{base}\n");
-            }
+            let range = oid::range(tip, workspace.base.commit().into_iter().chain([head]));
             let commits = self.count(workspace, range).await?;
             if commits > 0 {
                 refs.push((format!("refs/gateway/aside/{index}"), tip.clone()));
@@ -299,7 +323,7 @@ impl Workspaces {
             });
         };
         let base = workspace.base.commit();
-        let range = base.map_or_else(|| format!("{tip}\n"), |base| format!("{tip}\n^{base}\n"));
+        let range = oid::range(tip, base);
         let commits_total = self.count(workspace, range.clone()).await?;
         let call = workspace
             .call("log")
@@ -318,7 +342,16 @@ impl Workspaces {
         let files = diff::files(&self.git, call, &workspace.base_tree(), tip, None).await?;
         let changed = base != Some(tip);
         let stat = DiffStat::of(&files);
-        Ok(Settled { head, changed, commits, commits_total, leftovers_committed, files, stat, notes })
+        Ok(Settled {
+            head,
+            changed,
+            commits,
+            commits_total,
+            leftovers_committed,
+            files,
+            stat,
+            notes,
+        })
     }
 
     /// Commits a tree as the gateway.
@@ -333,6 +366,7 @@ impl Workspaces {
         let when = format!("{} +0000", now.as_secs().max(0));
         let mut call = workspace
             .call("commit-tree")
+            .durable()
             .env("GIT_AUTHOR_NAME", "gateway")
             .env("GIT_AUTHOR_EMAIL", "gateway@localhost")
             .env("GIT_AUTHOR_DATE", when.clone())

@@ -83,7 +83,8 @@ impl View {
     ///
     /// When git cannot tell.
     pub(super) async fn head(&self, git: &Git) -> Result<HeadState, ProjectError> {
-        let symbolic = git.run(self.call("symbolic-ref").args(["-q", "HEAD"]).accept(&[0, 1])).await?;
+        let symbolic =
+            git.run(self.call("symbolic-ref").args(["-q", "HEAD"]).accept(&[0, 1])).await?;
         let name = symbolic.text();
         let branch = (symbolic.code == 0)
             .then(|| name.strip_prefix("refs/heads/").unwrap_or(&name).to_owned());
@@ -154,7 +155,7 @@ impl View {
         let command = format!("create {name}\0{to}\0");
         let call =
             self.call("update-ref").args(["--stdin", "-z"]).stdin(Stdin::Bytes(command.into()));
-        git.run(call).await?;
+        git.run(call.durable()).await?;
         Ok(())
     }
 }

@@ -3,12 +3,13 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::bare::{self, Identity};
 use super::branch::BranchName;
 use super::error::{Doing, ProjectError};
 use super::git::{Call, Git, Stdin};
 use super::note::Note;
 use super::oid::{ObjectFormat, Oid};
-use super::owner::{OwnerRepository, small_file};
+use super::owner::{OwnerRepository, Settings, small_file};
 use super::registry::{Isolation, Project};
 use super::view::View;
 
@@ -54,6 +55,8 @@ pub struct Workspace {
     pub branch: BranchName,
     /// The hash of its objects.
     pub format: ObjectFormat,
+    /// What the project's configuration says about comparing files, key and value of `core`.
+    pub comparing: Vec<(String, String)>,
     /// The task's title, for the message of the gateway's own commit.
     pub title: String,
     /// What the owner should know.
@@ -84,7 +87,23 @@ impl Workspace {
 
     /// A call of git on the gateway's own git directory.
     pub(super) fn call(&self, name: &'static str) -> Call {
-        Call::new(name).git_dir(&self.git_dir())
+        Call::new(name).own_dir(&self.git_dir())
+    }
+
+    /// Puts the configuration of the gateway's own git directory back to what the gateway wrote:
+    /// it lies near the tree, where a task may have reached it.
+    pub(super) fn renew_config(&self) -> Result<(), ProjectError> {
+        let settings = Settings::recorded(self.format, &self.comparing);
+        let text = bare::config(true, &settings, false, &Identity::default());
+        let path = self.git_dir().join("config");
+        if small_file(&path).is_ok_and(|found| found == text.as_bytes()) {
+            return Ok(());
+        }
+        let mut fresh = tempfile::NamedTempFile::new_in(self.git_dir())
+            .doing("writing into", &self.git_dir())?;
+        std::io::Write::write_all(&mut fresh, text.as_bytes()).doing("writing", &path)?;
+        fresh.persist(&path).map_err(|error| error.error).doing("writing", &path)?;
+        Ok(())
     }
 
     /// Sets refs of the gateway's own git directory.
@@ -93,11 +112,15 @@ impl Workspace {
         git: &Git,
         refs: &[(&str, &Oid)],
     ) -> Result<(), ProjectError> {
-        let commands: String =
-            refs.iter().map(|(name, to)| format!("update {name}\0{to}\0\0")).collect();
-        let call =
-            self.call("update-ref").args(["--stdin", "-z"]).stdin(Stdin::Bytes(commands.into()));
-        git.run(call).await?;
+        let commands: Vec<&str> = refs
+            .iter()
+            .flat_map(|(name, to)| ["update ", name, "\0", to.as_str(), "\0\0"])
+            .collect();
+        let call = self
+            .call("update-ref")
+            .args(["--stdin", "-z"])
+            .stdin(Stdin::Bytes(commands.concat().into()));
+        git.run(call.durable()).await?;
         Ok(())
     }
 
@@ -182,6 +205,8 @@ impl Workspaces {
         &self,
         project: &Project,
     ) -> Result<Option<(OwnerRepository, View)>, ProjectError> {
+        // Without this a folder that is gone would be looked for in the repository around it.
+        std::fs::read_dir(&project.path).doing("opening", &project.path)?;
         let Some(repository) = OwnerRepository::open(&self.git, &project.path).await? else {
             return Ok(None);
         };

@@ -146,7 +146,8 @@ async fn lists_filter_by_every_field_and_page_through() {
     assert_eq!(page.tasks[0].spec.prompt, "fix bug number24 in \"parser\"");
     let rest = list(TaskFilter { limit: 100, before: page.next, ..TaskFilter::default() });
     assert_eq!((rest.tasks.len(), rest.next), (15, None));
-    let odd = TaskFilter { projects: Some(vec!["odd".into()]), limit: 100, ..TaskFilter::default() };
+    let odd =
+        TaskFilter { projects: Some(vec!["odd".into()]), limit: 100, ..TaskFilter::default() };
     assert_eq!(list(odd).tasks.len(), 12);
     let text = |text: &str| {
         list(TaskFilter { text: Some(text.into()), limit: 100, ..TaskFilter::default() })

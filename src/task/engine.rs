@@ -38,17 +38,33 @@ const NO_ANSWER: &str = "no answer from the owner; continue without it or stop";
 /// What the engine is asked and told.
 #[derive(Debug)]
 pub(super) enum Message {
-    Start { new: Box<NewTask>, reply: oneshot::Sender<Result<Admitted, StartError>> },
-    Cancel { id: TaskId, by: String, reply: oneshot::Sender<Result<Task, CancelError>> },
+    Start {
+        new: Box<NewTask>,
+        reply: oneshot::Sender<Result<Admitted, StartError>>,
+    },
+    Cancel {
+        id: TaskId,
+        by: String,
+        reply: oneshot::Sender<Result<Task, CancelError>>,
+    },
     CancelAll {
         by: String,
         projects: Option<Vec<String>>,
         reply: oneshot::Sender<Result<Vec<Task>, CancelError>>,
     },
-    Answer { id: RequestId, answer: Answer, reply: oneshot::Sender<Result<Request, AnswerError>> },
+    Answer {
+        id: RequestId,
+        answer: Answer,
+        reply: oneshot::Sender<Result<Request, AnswerError>>,
+    },
     News(Box<News>),
-    Reconfigure { settings: Settings, surroundings: Surroundings },
-    ShutDown { reply: oneshot::Sender<()> },
+    Reconfigure {
+        settings: Settings,
+        surroundings: Surroundings,
+    },
+    ShutDown {
+        reply: oneshot::Sender<()>,
+    },
 }
 
 /// A task under way.

@@ -19,5 +19,6 @@ pub use self::engine::Engine;
 pub use self::error::{AnswerError, CancelError, StartError};
 pub use self::handle::{Admitted, EngineHandle, NewTask};
 pub use self::settings::{
-    NoProject, OnShutdown, Prepared, ProjectRules, Settings, Settled, Surroundings, WorkspaceError, Workspaces,
+    NoProject, OnShutdown, Prepared, ProjectRules, Settings, Settled, Surroundings, WorkspaceError,
+    Workspaces,
 };

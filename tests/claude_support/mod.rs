@@ -45,6 +45,7 @@ impl Bench {
                     "FAKE_*".to_owned(),
                 ])
                 .unwrap(),
+                model: None,
                 environment,
                 gateway: Arc::new(gateway),
                 clock: Arc::new(SystemClock),

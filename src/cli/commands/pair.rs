@@ -12,7 +12,6 @@ use crate::qr::{QrCode, Rendering, Terminal, UNCOLOURED_NOTE};
 
 /// Runs the command.
 pub(in crate::cli) async fn run(context: &Context, args: PairArgs) -> Result<(), CliError> {
-    reach::refuse_agents()?;
     let Some(data) = reach::call_running(context, &Call::Pair).await? else {
         return Err(CliError::new(Exit::Unavailable, "the gateway is not running")
             .hint("start it with `gateway serve`"));
@@ -68,7 +67,10 @@ pub(in crate::cli) fn drawing(context: &Context, url: &str) -> String {
         Rendering::Code(drawing) if terminal.color => drawing,
         Rendering::Code(drawing) => format!("{drawing}{UNCOLOURED_NOTE}\n"),
         Rendering::TooNarrow { needed } => {
-            format!("the terminal needs {needed} columns to show the QR code; it has {}\n", terminal.width)
+            format!(
+                "the terminal needs {needed} columns to show the QR code; it has {}\n",
+                terminal.width
+            )
         }
         Rendering::NotATerminal => String::new(),
     }

@@ -119,8 +119,7 @@ fn write(context: &Context, text: &str) -> Result<(), CliError> {
     {
         folders::private_dir(folder).map_err(|error| cannot(&error))?;
     }
-    folders::write_private(file, text.as_bytes())
-        .map_err(|error| cannot(&error))
+    folders::write_private(file, text.as_bytes()).map_err(|error| cannot(&error))
 }
 
 /// A running gateway takes the new projects over at once.

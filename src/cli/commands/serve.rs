@@ -168,7 +168,9 @@ impl Screen<'_> {
     ) -> Result<(), CliError> {
         let status = gateway.status();
         if self.context.global.json {
-            let problem = first_client.err().map(|error| json!({ "message": error.message, "hint": error.hint }));
+            let problem = first_client
+                .err()
+                .map(|error| json!({ "message": error.message, "hint": error.hint }));
             return self.json(json!({
                 "schema": 1,
                 "event": "started",
@@ -205,12 +207,16 @@ impl Screen<'_> {
                 self.event("tunnel_failed", told, hint.as_deref())?;
                 self.show_link(gateway).await
             }
-            TunnelState::Verifying { url, problem: Some(problem) } => {
-                self.event("tunnel_checking", &format!("{url} does not answer yet: {problem}"), None)
-            }
-            TunnelState::Reconnecting { cause, .. } => {
-                self.event("tunnel_lost", &format!("the tunnel is gone: {cause}; reconnecting"), None)
-            }
+            TunnelState::Verifying { url, problem: Some(problem) } => self.event(
+                "tunnel_checking",
+                &format!("{url} does not answer yet: {problem}"),
+                None,
+            ),
+            TunnelState::Reconnecting { cause, .. } => self.event(
+                "tunnel_lost",
+                &format!("the tunnel is gone: {cause}; reconnecting"),
+                None,
+            ),
             TunnelState::Connecting { .. }
             | TunnelState::Verifying { .. }
             | TunnelState::Closed => Ok(()),
@@ -274,7 +280,11 @@ impl Screen<'_> {
         print_text(&format!("{}\n", text.trim_end()))
     }
 
-    #[expect(clippy::unused_self, clippy::needless_pass_by_value, reason = "one of the ways to print")]
+    #[expect(
+        clippy::unused_self,
+        clippy::needless_pass_by_value,
+        reason = "one of the ways to print"
+    )]
     fn json(&self, value: Value) -> Result<(), CliError> {
         print_text(&format!("{value}\n"))
     }

@@ -35,7 +35,6 @@ pub(in crate::cli) async fn run(context: &Context, command: TasksCommand) -> Res
             answer(context, task, request, Some(message)).await
         }
         TasksCommand::Cancel { task } => {
-            reach::refuse_agents()?;
             let data = reach::call(context, Call::Cancel { task }).await?;
             context.print(&data, || {
                 let ids = data["cancelled"].as_array().map(Vec::as_slice).unwrap_or_default();
@@ -117,7 +116,6 @@ async fn answer(
     request: Option<String>,
     deny: Option<String>,
 ) -> Result<(), CliError> {
-    reach::refuse_agents()?;
     let data = reach::call(context, Call::Answer { task, request, deny }).await?;
     context.print(&data, || {
         let request = &data["request"];

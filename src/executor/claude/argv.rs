@@ -9,9 +9,24 @@ use uuid::Uuid;
 /// Tools that change something or leave the machine. With the owner's settings in force each of
 /// them asks, so that an allow rule in those settings does not answer in the owner's place.
 const ASKING_TOOLS: [&str; 18] = [
-    "Bash", "PowerShell", "Monitor", "Edit", "MultiEdit", "Write", "NotebookEdit", "WebFetch",
-    "WebSearch", "EnterWorktree", "ExitWorktree", "CronCreate", "CronDelete", "ScheduleWakeup",
-    "SendMessage", "Skill", "Workflow", "mcp__*",
+    "Bash",
+    "PowerShell",
+    "Monitor",
+    "Edit",
+    "MultiEdit",
+    "Write",
+    "NotebookEdit",
+    "WebFetch",
+    "WebSearch",
+    "EnterWorktree",
+    "ExitWorktree",
+    "CronCreate",
+    "CronDelete",
+    "ScheduleWakeup",
+    "SendMessage",
+    "Skill",
+    "Workflow",
+    "mcp__*",
 ];
 const MODEL_CHARS_MAX: usize = 200;
 const RULE_CHARS_MAX: usize = 1000;
@@ -62,14 +77,10 @@ pub(super) enum InvalidArgument {
 impl Invocation {
     /// The arguments after the program's name.
     pub(super) fn argv(&self) -> Result<Vec<String>, InvalidArgument> {
-        let mut argv: Vec<String> = [
-            "-p",
-            "--output-format=stream-json",
-            "--input-format=stream-json",
-            "--verbose",
-        ]
-        .map(str::to_owned)
-        .into();
+        let mut argv: Vec<String> =
+            ["-p", "--output-format=stream-json", "--input-format=stream-json", "--verbose"]
+                .map(str::to_owned)
+                .into();
         let Session::New(session_id) = self.session;
         argv.push(format!("--session-id={session_id}"));
         argv.push("--permission-prompt-tool=stdio".to_owned());
@@ -227,11 +238,8 @@ mod tests {
 
     #[test]
     fn planning_allows_nothing() {
-        let plan = Invocation {
-            plan_only: true,
-            allowed_tools: vec!["Bash(cargo *)".into()],
-            ..plain()
-        };
+        let plan =
+            Invocation { plan_only: true, allowed_tools: vec!["Bash(cargo *)".into()], ..plain() };
         assert_eq!(
             after_first(&plan),
             ["--permission-mode=plan", "--setting-sources=", "--strict-mcp-config"]
@@ -256,9 +264,20 @@ mod tests {
 
     #[test]
     fn what_is_no_rule_and_no_model_is_refused() {
-        for rule in ["", "-p", "--model", "Bash(", "Bash)", "a b", "a,b", "Bash(a) Write", "Bash()",
-            "Bash(a),Write(b)", "Bash(a\nb)", "(x)"]
-        {
+        for rule in [
+            "",
+            "-p",
+            "--model",
+            "Bash(",
+            "Bash)",
+            "a b",
+            "a,b",
+            "Bash(a) Write",
+            "Bash()",
+            "Bash(a),Write(b)",
+            "Bash(a\nb)",
+            "(x)",
+        ] {
             assert_eq!(checked_rule(rule), Err(InvalidArgument::Rule(rule.into())), "{rule:?}");
         }
         for model in ["", "-x", "--help", "a b", "a\n", "ä"] {

@@ -252,13 +252,7 @@ impl Conversation {
         }
     }
 
-    fn take_question(
-        &mut self,
-        request_id: String,
-        tool: String,
-        input: Value,
-        taken: &mut Taken,
-    ) {
+    fn take_question(&mut self, request_id: String, tool: String, input: Value, taken: &mut Taken) {
         self.rest = Rest::Busy;
         if let Some(refusal) = self.refusal_while_planning(&tool) {
             if let (true, Some(plan)) = (tool == "ExitPlanMode", plan(&input)) {
@@ -364,11 +358,6 @@ impl Conversation {
     /// The agent's last words.
     pub(super) fn words(&self) -> Option<&str> {
         self.words.as_deref()
-    }
-
-    /// Whether the agent came up.
-    pub(super) fn is_started(&self) -> bool {
-        self.started
     }
 
     /// Lines that were no events.

@@ -6,14 +6,39 @@
 use std::collections::BTreeMap;
 
 const ALLOWED: [&str; 24] = [
-    "PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "LC_*", "TERM", "TZ", "TMPDIR",
-    "CLAUDE_CONFIG_DIR", "CLAUDE_CODE_USE_*", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY",
-    "http_proxy", "https_proxy", "no_proxy", "SSL_CERT_FILE", "SSL_CERT_DIR",
-    "NODE_EXTRA_CA_CERTS", "TEMP", "TMP",
+    "PATH",
+    "HOME",
+    "USER",
+    "LOGNAME",
+    "SHELL",
+    "LANG",
+    "LANGUAGE",
+    "LC_*",
+    "TERM",
+    "TZ",
+    "TMPDIR",
+    "CLAUDE_CONFIG_DIR",
+    "CLAUDE_CODE_USE_*",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+    "http_proxy",
+    "https_proxy",
+    "no_proxy",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "NODE_EXTRA_CA_CERTS",
+    "TEMP",
+    "TMP",
 ];
 /// Never passed, also when the owner names it: keyring, session bus, our sockets, our secrets.
 const FORBIDDEN: [&str; 7] = [
-    "XDG_RUNTIME_DIR", "DBUS_*", "GATEWAY_*", "NGROK_*", "HERMES_API_*", "TUNNEL_TOKEN",
+    "XDG_RUNTIME_DIR",
+    "DBUS_*",
+    "GATEWAY_*",
+    "NGROK_*",
+    "HERMES_API_*",
+    "TUNNEL_TOKEN",
     "GNOME_KEYRING_*",
 ];
 /// What we want of the program, unless the owner passes a value of their own.
@@ -72,10 +97,7 @@ fn matches(pattern: &str, name: &str) -> bool {
 }
 
 /// The agent's environment, from the gateway's own. The shim adds the task's marker.
-pub(super) fn of_agent(
-    own: &BTreeMap<String, String>,
-    pass: &EnvPass,
-) -> BTreeMap<String, String> {
+pub(super) fn of_agent(own: &BTreeMap<String, String>, pass: &EnvPass) -> BTreeMap<String, String> {
     let goes = |name: &str| {
         let wanted = ALLOWED.iter().any(|pattern| matches(pattern, name)) || pass.names(name);
         wanted && !FORBIDDEN.iter().any(|pattern| matches(pattern, name))
@@ -102,9 +124,19 @@ mod tests {
     #[test]
     fn nothing_of_ours_and_no_way_to_the_keyring_passes() {
         let own = map(&[
-            "PATH", "HOME", "LC_ALL", "XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS",
-            "GATEWAY_AUTH__X", "GATEWAY_STATE_DIR", "NGROK_AUTHTOKEN", "HERMES_API_KEY",
-            "TUNNEL_TOKEN", "AWS_SECRET_ACCESS_KEY", "SSH_AUTH_SOCK", "GATEWAY_TASK",
+            "PATH",
+            "HOME",
+            "LC_ALL",
+            "XDG_RUNTIME_DIR",
+            "DBUS_SESSION_BUS_ADDRESS",
+            "GATEWAY_AUTH__X",
+            "GATEWAY_STATE_DIR",
+            "NGROK_AUTHTOKEN",
+            "HERMES_API_KEY",
+            "TUNNEL_TOKEN",
+            "AWS_SECRET_ACCESS_KEY",
+            "SSH_AUTH_SOCK",
+            "GATEWAY_TASK",
         ]);
         let environment = of_agent(&own, &EnvPass::default());
         let names: Vec<&str> = environment.keys().map(String::as_str).collect();
@@ -124,8 +156,12 @@ mod tests {
     #[test]
     fn a_gateway_started_inside_claude_code_hands_none_of_that_on() {
         let own = map(&[
-            "CLAUDECODE", "CLAUDE_CODE_ENTRYPOINT", "CLAUDE_CODE_MAX_RETRIES", "ANTHROPIC_API_KEY",
-            "CLAUDE_CONFIG_DIR", "CLAUDE_CODE_USE_BEDROCK",
+            "CLAUDECODE",
+            "CLAUDE_CODE_ENTRYPOINT",
+            "CLAUDE_CODE_MAX_RETRIES",
+            "ANTHROPIC_API_KEY",
+            "CLAUDE_CONFIG_DIR",
+            "CLAUDE_CODE_USE_BEDROCK",
         ]);
         let environment = of_agent(&own, &EnvPass::default());
         assert!(!environment.contains_key("CLAUDECODE"));

@@ -172,9 +172,7 @@ fn of_object(mut object: Map<String, Value>) -> Line {
 fn of_system(object: &Map<String, Value>) -> Line {
     let subtype = string(object, "subtype").unwrap_or_default();
     let event = match subtype {
-        "init" => Event::Init {
-            version: string(object, "claude_code_version").map(str::to_owned),
-        },
+        "init" => Event::Init { version: string(object, "claude_code_version").map(str::to_owned) },
         "api_retry" => Event::Retry {
             attempt: number(object, "attempt"),
             attempts_max: number(object, "max_retries"),
@@ -182,13 +180,15 @@ fn of_system(object: &Map<String, Value>) -> Line {
             error: string(object, "error").unwrap_or("unknown").to_owned(),
         },
         "background_tasks_changed" => {
-            let tasks = object.get("tasks").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+            let tasks =
+                object.get("tasks").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
             let ids = tasks.iter().filter_map(|task| task.get("task_id").and_then(Value::as_str));
             Event::BackgroundTasks(ids.map(str::to_owned).collect())
         }
         // Older versions do not say which ones are in the background, so all of them count.
         "task_started" if object.get("is_backgrounded") != Some(&Value::Bool(false)) => {
-            string(object, "task_id").map_or(Event::Ignored, |id| Event::BackgroundStarted(id.into()))
+            string(object, "task_id")
+                .map_or(Event::Ignored, |id| Event::BackgroundStarted(id.into()))
         }
         "task_notification" => ended(object),
         "task_updated" if has_ended(object) => ended(object),
@@ -205,9 +205,18 @@ fn of_system(object: &Map<String, Value>) -> Line {
                 .unwrap_or_default()
                 .to_owned(),
         },
-        "status" | "task_started" | "task_progress" | "task_updated" | "hook_started"
-        | "hook_response" | "thinking_tokens" | "session_title_changed" | "compact_boundary"
-        | "informational" | "notification" | "worker_shutting_down" => Event::Ignored,
+        "status"
+        | "task_started"
+        | "task_progress"
+        | "task_updated"
+        | "hook_started"
+        | "hook_response"
+        | "thinking_tokens"
+        | "session_title_changed"
+        | "compact_boundary"
+        | "informational"
+        | "notification"
+        | "worker_shutting_down" => Event::Ignored,
         other => return Line::Unknown(format!("system/{}", short(other))),
     };
     Line::Event(event)
@@ -344,7 +353,8 @@ mod tests {
     fn only_a_written_file_counts_as_touched() {
         let write = r#"{"type":"user","tool_use_result":{"type":"create","filePath":"a.txt","structuredPatch":[]}}"#;
         assert_eq!(event(write), Event::Wrote("a.txt".into()));
-        let read = r#"{"type":"user","tool_use_result":{"type":"text","file":{"filePath":"a.txt"}}}"#;
+        let read =
+            r#"{"type":"user","tool_use_result":{"type":"text","file":{"filePath":"a.txt"}}}"#;
         assert_eq!(event(read), Event::Ignored);
         assert_eq!(event(r#"{"type":"user","tool_use_result":"Error: no"}"#), Event::Ignored);
     }

@@ -8,8 +8,18 @@ use serde_json::Value;
 const CHARS_MAX: usize = 240;
 /// Shapes of well-known keys; the rest of a word that begins so is not shown.
 const KEY_PREFIXES: [&str; 12] = [
-    "sk-", "ghp_", "gho_", "ghs_", "github_pat_", "glpat-", "xoxb-", "xoxp-", "AKIA", "AIza",
-    "eyJhbGciOi", "npm_",
+    "sk-",
+    "ghp_",
+    "gho_",
+    "ghs_",
+    "github_pat_",
+    "glpat-",
+    "xoxb-",
+    "xoxp-",
+    "AKIA",
+    "AIza",
+    "eyJhbGciOi",
+    "npm_",
 ];
 
 /// The line for a permission question.

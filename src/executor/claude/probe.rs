@@ -28,7 +28,10 @@ pub(super) async fn availability(
     let program = match locate::program(command, environment) {
         Ok(program) => program,
         Err(cause) => {
-            return Availability::Unavailable { cause: cause.to_string(), hint: INSTALL.to_owned() };
+            return Availability::Unavailable {
+                cause: cause.to_string(),
+                hint: INSTALL.to_owned(),
+            };
         }
     };
     let told = tokio::time::timeout(VERSION_WAIT, version(&program, environment)).await;

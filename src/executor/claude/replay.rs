@@ -55,11 +55,12 @@ fn an_edit_is_asked_for_done_and_over_in_both_versions() {
         assert!(items.contains(&Item::Text("Writing.".into())));
         let touched = Item::FileTouched("/home/owner/w/a.txt".into());
         assert_eq!(items.iter().filter(|item| **item == touched).count(), 1, "{items:?}");
-        assert!(items.iter().any(|item| matches!(item, Item::PermissionAsked { tool, input, preview, .. }
+        assert!(items.iter().any(
+            |item| matches!(item, Item::PermissionAsked { tool, input, preview, .. }
             if tool == "Write" && input["content"] == "hello world\n"
-                && preview == "/home/owner/w/a.txt")));
-        let activities =
-            items.iter().filter(|item| matches!(item, Item::Activity { .. })).count();
+                && preview == "/home/owner/w/a.txt")
+        ));
+        let activities = items.iter().filter(|item| matches!(item, Item::Activity { .. })).count();
         assert_eq!(activities, 1);
         let Some(Item::Usage { turns: 2, cost }) =
             items.iter().rfind(|item| matches!(item, Item::Usage { .. }))
@@ -218,11 +219,8 @@ fn reading_a_stream_again_gives_the_same_state_and_no_other_news() {
         for line in stream.lines().take(split) {
             again.take(line.as_bytes());
         }
-        let rest: Vec<Item> = stream
-            .lines()
-            .skip(split)
-            .flat_map(|line| again.take(line.as_bytes()).items)
-            .collect();
+        let rest: Vec<Item> =
+            stream.lines().skip(split).flat_map(|line| again.take(line.as_bytes()).items).collect();
         assert_eq!([first, rest].concat(), whole);
     }
 }
@@ -323,7 +321,9 @@ fn each_bad_result_has_its_own_kind() {
     assert_eq!(kind(r#""subtype":"error_max_turns","is_error":false"#), FailureKind::Limit);
     assert_eq!(kind(r#""subtype":"error_max_budget_usd","is_error":true"#), FailureKind::Limit);
     assert_eq!(
-        kind(r#""subtype":"error_during_execution","is_error":false,"errors":["No conversation found"]"#),
+        kind(
+            r#""subtype":"error_during_execution","is_error":false,"errors":["No conversation found"]"#
+        ),
         FailureKind::Agent
     );
 }

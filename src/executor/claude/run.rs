@@ -26,6 +26,9 @@ use crate::model::{Cost, Decision};
 /// News that may wait for the engine before reading stops.
 const PENDING_ITEMS_MAX: usize = 64;
 
+/// Answers that may wait for their question.
+const EARLY_MAX: usize = 1000;
+
 /// Does the run.
 pub(super) async fn run(settings: Arc<ClaudeSettings>, job: Job, link: Link) -> RunEnd {
     let Link { reports, commands, detach } = link;
@@ -95,7 +98,7 @@ struct Session {
     commands: mpsc::Receiver<Command>,
     commanded: bool,
     /// Answers to questions that have not been read again yet.
-    early: Vec<Command>,
+    early: Vec<(String, Decision)>,
     sends: FuturesUnordered<BoxFuture<'static, Sent>>,
     timer: Option<(Due, BoxFuture<'static, ()>)>,
     farewell_said: bool,
@@ -129,15 +132,16 @@ impl Session {
             Opened::Failed(exit) => return Err(verdict::of(failed(exit))),
             opened => opened,
         };
-        let tail = OutputTail::open(&job.run_dir, OutputStream::Stdout, 0).map_err(|error| {
-            verdict::of(failed(Exit::NotStarted { error: error.to_string() }))
-        })?;
+        let tail = OutputTail::open(&job.run_dir, OutputStream::Stdout, 0)
+            .map_err(|error| verdict::of(failed(Exit::NotStarted { error: error.to_string() })))?;
         let (handle, gone) = match opened {
             Opened::Over(record) => {
                 let gone = Gone::recorded(&record);
                 (None, futures::future::ready(gone).boxed())
             }
-            Opened::Live(handle) => (Some(handle.clone()), Self::watch(settings, &job, Some(handle))),
+            Opened::Live(handle) => {
+                (Some(handle.clone()), Self::watch(settings, &job, Some(handle)))
+            }
             Opened::Orphaned | Opened::Failed(_) => (None, Self::watch(settings, &job, None)),
         };
         let known = match job.start {
@@ -261,26 +265,26 @@ impl Session {
             // known, and the shim writes a line once.
             self.send(None, reply);
         }
-        if self.is_caught_up() {
-            for command in std::mem::take(&mut self.early) {
-                self.obey(command);
-            }
+        for (agent_ref, decision) in std::mem::take(&mut self.early) {
+            self.answer(agent_ref, decision);
         }
     }
 
     fn obey(&mut self, command: Command) {
         match command {
             Command::Cancel(pace) => self.end(pace, EndedByUs::Cancelled),
-            Command::Answer { .. } if !self.is_caught_up() => self.early.push(command),
-            Command::Answer { agent_ref, decision } => self.answer(agent_ref, &decision),
+            Command::Answer { agent_ref, decision } => self.answer(agent_ref, decision),
         }
     }
 
-    fn answer(&mut self, agent_ref: String, decision: &Decision) {
-        // A question that is not there was withdrawn, which the engine has been told.
-        let Some(question) = self.conversation.question(&agent_ref) else { return };
-        let answer = message::answer(&agent_ref, decision, &question.input);
-        self.send(Some(agent_ref), answer);
+    fn answer(&mut self, agent_ref: String, decision: Decision) {
+        if let Some(question) = self.conversation.question(&agent_ref) {
+            let answer = message::answer(&agent_ref, &decision, &question.input);
+            self.send(Some(agent_ref), answer);
+        } else if self.early.len() < EARLY_MAX {
+            // Not read again yet, or withdrawn: then it stays here for nothing.
+            self.early.push((agent_ref, decision));
+        }
     }
 
     fn send(&mut self, agent_ref: Option<String>, message: message::Message) {
@@ -289,9 +293,8 @@ impl Session {
             return;
         };
         let clock = self.settings.clock.clone();
-        let sent = async move {
-            Sent { agent_ref, delivered: deliver(handle, message, clock).await }
-        };
+        let sent =
+            async move { Sent { agent_ref, delivered: deliver(handle, message, clock).await } };
         self.sends.push(sent.boxed());
     }
 

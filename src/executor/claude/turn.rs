@@ -58,7 +58,8 @@ impl TurnResult {
 /// Tokens come from `modelUsage`: `usage` covers the last turn's main loop only.
 fn cost(object: &Map<String, Value>) -> Cost {
     let usd = object.get("total_cost_usd").and_then(Value::as_f64).unwrap_or(0.0);
-    let mut cost = Cost { usd: if usd.is_finite() { usd.max(0.0) } else { 0.0 }, ..Cost::default() };
+    let mut cost =
+        Cost { usd: if usd.is_finite() { usd.max(0.0) } else { 0.0 }, ..Cost::default() };
     let models = object.get("modelUsage").and_then(Value::as_object);
     for usage in models.into_iter().flat_map(Map::values).filter_map(Value::as_object) {
         for key in ["inputTokens", "cacheReadInputTokens", "cacheCreationInputTokens"] {

@@ -125,9 +125,15 @@ fn of_failure(result: &TurnResult) -> Verdict {
 
 /// The program's words for not being signed in; they come with no status.
 fn is_sign_in(words: &str) -> bool {
-    ["Not logged in", "Please run /login", "Invalid API key", "OAuth token", "Failed to authenticate"]
-        .iter()
-        .any(|known| words.contains(known))
+    [
+        "Not logged in",
+        "Please run /login",
+        "Invalid API key",
+        "OAuth token",
+        "Failed to authenticate",
+    ]
+    .iter()
+    .any(|known| words.contains(known))
 }
 
 fn without_result(evidence: &Evidence<'_>) -> Verdict {

@@ -17,7 +17,9 @@ const KILL_PATIENCE: Duration = Duration::from_secs(10);
 /// Rounds of freezing before killing: processes that fork faster than that meet the next round.
 const FREEZE_ROUNDS: usize = 16;
 /// How often to look while waiting.
-pub(super) const LOOK_EVERY: Duration = Duration::from_millis(20);
+pub(super) const LOOK_EVERY: Duration = Duration::from_millis(15);
+/// No sooner than this, however many children's ends wake the shim.
+const LOOK_PAUSE: Duration = Duration::from_millis(3);
 
 /// Where a run's processes are looked for.
 #[derive(Clone, Debug)]
@@ -46,7 +48,7 @@ pub(super) struct Sweep {
     agent: Option<ProcessId>,
     kill_at: Instant,
     give_up_at: Instant,
-    looked: bool,
+    looked_at: Option<Instant>,
     asked: HashSet<ProcessId>,
     named: BTreeMap<u32, String>,
     count: u32,
@@ -66,7 +68,7 @@ impl Sweep {
             agent,
             kill_at,
             give_up_at: kill_at + KILL_PATIENCE,
-            looked: false,
+            looked_at: None,
             asked: HashSet::new(),
             named: BTreeMap::new(),
             count: 0,
@@ -81,7 +83,12 @@ impl Sweep {
 
     /// Looks, signals, and tells what was done once nobody is left (or no signal helps).
     pub(super) fn advance(&mut self, now: Instant) -> Option<Swept> {
-        let found = match self.look() {
+        let early = self.looked_at.is_some_and(|at| now < at + LOOK_PAUSE);
+        if early {
+            return None;
+        }
+        let first = self.looked_at.replace(now).is_none();
+        let found = match self.look(first) {
             Ok(found) if found.is_empty() => return Some(self.done(&[])),
             Ok(found) if now >= self.give_up_at => return Some(self.done(&found)),
             Ok(found) => found,
@@ -97,7 +104,7 @@ impl Sweep {
         None
     }
 
-    fn look(&mut self) -> io::Result<Vec<ProcessId>> {
+    fn look(&self, thorough: bool) -> io::Result<Vec<ProcessId>> {
         let mut found = Vec::new();
         for root in self.scope.roots.iter().filter(|root| root.is_alive()) {
             found.extend(process::descendants(root.pid)?);
@@ -105,8 +112,7 @@ impl Sweep {
         }
         found.retain(|id| id.pid != self.scope.spare);
         // Reading every environment is the dear part: only at first and before believing the end.
-        if found.is_empty() || !self.looked {
-            self.looked = true;
+        if found.is_empty() || thorough {
             let marked = process::processes_with_marker(TASK_MARKER, &self.scope.marker)?;
             found.extend(marked.into_iter().filter(|id| id.pid != self.scope.spare));
         }
@@ -138,7 +144,7 @@ impl Sweep {
                 let _ = process::signal(&id, Signal::Stop);
                 frozen.insert(id);
             }
-            found = self.look().unwrap_or_default();
+            found = self.look(false).unwrap_or_default();
         }
         for id in &frozen {
             if self.asked.insert(id.clone()) {

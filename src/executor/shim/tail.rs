@@ -71,6 +71,8 @@ pub struct OutputTail {
     dropped: u64,
     /// Where in the file the buffer ends.
     read_to: u64,
+    /// Nobody writes any more; what is there is still to be read.
+    last: bool,
     ended: bool,
 }
 
@@ -97,6 +99,7 @@ impl OutputTail {
             searched: 0,
             dropped: 0,
             read_to: offset,
+            last: false,
             ended: false,
         })
     }
@@ -121,14 +124,17 @@ impl OutputTail {
             if self.ended {
                 return Ok(None);
             }
-            // Asked before reading: what is written by then is in the file.
-            let last = self.stop.is_cancelled() || self.has_record().await?;
             if self.fill().await? {
                 continue;
             }
-            if last {
+            if self.last {
                 self.ended = true;
                 return Ok(self.take_rest());
+            }
+            // What was written by now is in the file: one more read finds all of it.
+            self.last = self.stop.is_cancelled() || self.has_record().await?;
+            if self.last {
+                continue;
             }
             tokio::select! {
                 changed = self.watch.changed() => {

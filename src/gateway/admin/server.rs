@@ -67,28 +67,24 @@ where
     F: Fn(Call) -> A,
     A: Future<Output = Result<Value, CallError>>,
 {
-    let reply = match refusal(&stream, policy) {
-        Some(refusal) => {
+    let refusal = refusal(&stream, policy);
+    let mut stream = BufReader::new(stream);
+    // A refused peer's line is read too: closing on unread bytes would lose the answer on its way.
+    let call = tokio::time::timeout(READ_LIMIT, read_call(&mut stream)).await;
+    let reply = match (refusal, call) {
+        (Some(refusal), _) => {
             tracing::warn!(refusal, "a call on the admin socket was refused");
             let hint = "run the command in a terminal of your own";
             Reply::Error(CallError::new(CallErrorKind::Permission, refusal, hint))
         }
-        None => Reply::Ok(Value::Null),
-    };
-    let mut stream = BufReader::new(stream);
-    let reply = match reply {
-        Reply::Ok(_) => match tokio::time::timeout(READ_LIMIT, read_call(&mut stream)).await {
-            Ok(Ok(call)) => match answer(call).await {
-                Ok(value) => Reply::Ok(value),
-                Err(error) => Reply::Error(error),
-            },
-            Ok(Err(message)) => {
-                let hint = "use the `gateway` of the same version";
-                Reply::Error(CallError::invalid(message, hint))
-            }
-            Err(_) => return,
+        (None, Ok(Ok(call))) => match answer(call).await {
+            Ok(value) => Reply::Ok(value),
+            Err(error) => Reply::Error(error),
         },
-        refused @ Reply::Error(_) => refused,
+        (None, Ok(Err(message))) => {
+            Reply::Error(CallError::invalid(message, "use the `gateway` of the same version"))
+        }
+        (None, Err(_)) => return,
     };
     let Ok(mut line) = serde_json::to_vec(&reply) else { return };
     line.push(b'\n');

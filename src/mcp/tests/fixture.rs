@@ -64,6 +64,7 @@ pub(super) fn task(n: u64, project: &str, state: TaskState) -> Task {
         created_at: NOW,
         updated_at: NOW,
         cursor: 10 * n,
+        waited_ms: 0,
         state,
         progress: Progress {
             text: "reading\u{1b}[1m the code".into(),
@@ -467,8 +468,9 @@ impl Reply {
         let (parts, body) = response.into_parts();
         let bytes = body.collect().await.unwrap().to_bytes();
         let text = String::from_utf8(bytes.to_vec()).unwrap();
-        let events = text.lines().filter_map(|line| line.strip_prefix("data: "));
-        let last = events.filter(|data| data.starts_with('{')).last().unwrap_or(&text);
+        let events = text.lines().rev().filter_map(|line| line.strip_prefix("data: "));
+        let mut events = events.filter(|data| data.starts_with('{'));
+        let last = events.next().unwrap_or(&text);
         let json = serde_json::from_str(last).unwrap_or(Value::Null);
         Self { status: parts.status.as_u16(), headers: parts.headers, text, json }
     }

@@ -33,8 +33,11 @@ async fn every_tool_is_declared_in_full() {
     }
 }
 
+/// Properties, and another value for each.
+type Varied = Vec<(&'static str, Value)>;
+
 /// A tool, arguments it takes, and for each of its properties another value.
-fn variations() -> Vec<(&'static str, Value, Vec<(&'static str, Value)>)> {
+fn variations() -> Vec<(&'static str, Value, Varied)> {
     vec![
         (
             "start_task",

@@ -136,7 +136,7 @@ impl Answer {
     }
 
     /// The same answer whose body is its facts as JSON.
-    pub(super) fn as_json(mut self) -> Self {
+    pub(super) fn in_json(mut self) -> Self {
         let facts = Value::Object(self.facts.clone());
         self.body = format!("{facts:#}");
         self.shown = Vec::new();

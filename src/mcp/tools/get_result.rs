@@ -88,7 +88,7 @@ async fn run(call: Call<'_>, arguments: Arguments<'_>) -> Result<Answer, ToolErr
             answer.fact("events", events.iter().map(event_line).collect::<Vec<_>>());
         }
     }
-    if format == "json" { Ok(answer.as_json()) } else { Ok(answer.for_reading(&READING)) }
+    if format == "json" { Ok(answer.in_json()) } else { Ok(answer.for_reading(&READING)) }
 }
 
 /// How facts read as lines, in this order.

@@ -209,6 +209,7 @@ impl Call<'_> {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "its shape is that of map_err")]
 fn unavailable(err: Unavailable) -> ToolError {
     tracing::error!(%err, "the task engine did not answer");
     ToolError::new(

@@ -36,6 +36,7 @@ pub(super) fn about_a_task(more: Value) -> Value {
 }
 
 /// A closed object.
+#[expect(clippy::needless_pass_by_value, reason = "callers build it on the spot")]
 pub(super) fn object(properties: Value, required: &[&str]) -> Value {
     json!({
         "type": "object",

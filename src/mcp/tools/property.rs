@@ -117,7 +117,7 @@ impl Property {
                 }
             },
             Kind::Path => match value.as_str() {
-                Some(path) => check_path(path).or_else(|rule| wrong(rule)),
+                Some(path) => check_path(path).or_else(wrong),
                 None => wrong("a text"),
             },
         }

@@ -107,10 +107,21 @@ impl Call {
         self
     }
 
+    /// Makes what the call writes survive a power cut: a result, not what can be made again.
+    pub(in crate::project) fn durable(self) -> Self {
+        self.setting("core.fsync=committed,loose-object,reference")
+            .setting("core.fsyncMethod=batch")
+    }
+
     /// Names the git directory.
     pub(in crate::project) fn git_dir(mut self, dir: &Path) -> Self {
         self.env.push(("GIT_DIR", dir.into()));
         self
+    }
+
+    /// Names a git directory of the gateway's own, which no file in it can turn into another.
+    pub(in crate::project) fn own_dir(self, dir: &Path) -> Self {
+        self.git_dir(dir).env("GIT_COMMON_DIR", dir)
     }
 
     /// Names the working tree and starts the process in it.
@@ -139,7 +150,11 @@ impl Call {
     }
 
     /// Sets an environment variable.
-    pub(in crate::project) fn env(mut self, name: &'static str, value: impl Into<OsString>) -> Self {
+    pub(in crate::project) fn env(
+        mut self,
+        name: &'static str,
+        value: impl Into<OsString>,
+    ) -> Self {
         self.env.push((name, value.into()));
         self
     }

@@ -134,9 +134,7 @@ impl Git {
         command.stdin(match &call.stdin {
             Stdin::Empty => Stdio::null(),
             Stdin::Bytes(_) => Stdio::piped(),
-            Stdin::File(path) => {
-                Stdio::from(std::fs::File::open(path).map_err(GitError::Spawn)?)
-            }
+            Stdin::File(path) => Stdio::from(std::fs::File::open(path).map_err(GitError::Spawn)?),
         });
         command.stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
         platform::own_group(&mut command);

@@ -38,8 +38,11 @@ impl Lab {
         fs::create_dir(&home).unwrap();
         let config = "[user]\nname = Ada \"L\" Lovelace\nemail = ada@example.org\n\
             [init]\ndefaultBranch = main\n[protocol \"file\"]\nallow = always\n";
-        fs::write(home.join(".gitconfig"), config.replace('"', "\\\"")
-            .replace("[protocol \\\"file\\\"]", "[protocol \"file\"]")).unwrap();
+        fs::write(
+            home.join(".gitconfig"),
+            config.replace('"', "\\\"").replace("[protocol \\\"file\\\"]", "[protocol \"file\"]"),
+        )
+        .unwrap();
         let folders = OwnerFolders { home: Some(home), xdg_config_home: None };
         let git = Git::find(&std::env::var_os("PATH").unwrap(), folders).unwrap();
         let limits = Limits { git_timeout: Duration::from_secs(30), ..Limits::default() };

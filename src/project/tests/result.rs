@@ -3,6 +3,7 @@ use std::fs;
 
 use super::super::*;
 use super::lab::{Lab, now};
+use crate::clock::Timestamp;
 
 #[tokio::test]
 async fn the_agent_s_commits_and_its_leftovers_become_one_branch_of_the_owner() {
@@ -41,7 +42,9 @@ async fn the_agent_s_commits_and_its_leftovers_become_one_branch_of_the_owner() 
     let author = lab.in_owner("git log -1 --format='%an <%ae> %cn %at%n%B' gateway/t1-fix-it");
     assert!(author.starts_with("gateway <gateway@localhost> gateway 1795153266\n"), "{author}");
     assert!(author.contains("Task: t1"), "{author}");
-    // Again changes nothing.
+    // Again, and later, changes nothing.
+    let later = Timestamp::from_millis(now().as_millis() + 60_000);
+    assert_eq!(lab.spaces.settle(&space, later).await.unwrap(), settled);
     lab.publish(&space).await;
     lab.assert_untouched(&before);
 }
@@ -93,14 +96,22 @@ async fn a_diff_is_the_same_while_running_settled_without_the_tree_and_from_the_
         "echo three >> a.txt; git commit -qam c; echo n > new.txt; git mv src/main.rs src/lib.rs
          printf '\\0\\1' > bin",
     );
-    let before = lab.sh(&space.dir, "git --no-optional-locks status --porcelain; stat -c %y .git/index; find .git | sort");
+    let before = lab.sh(
+        &space.dir,
+        "git --no-optional-locks status --porcelain; stat -c %y .git/index; find .git | sort",
+    );
     let options = DiffOptions::default();
     let running = lab.spaces.diff_running(&space, &options).await.unwrap();
-    let after = lab.sh(&space.dir, "git --no-optional-locks status --porcelain; stat -c %y .git/index; find .git | sort");
+    let after = lab.sh(
+        &space.dir,
+        "git --no-optional-locks status --porcelain; stat -c %y .git/index; find .git | sort",
+    );
     assert_eq!(before, after);
     let settled = lab.settle(&space).await;
     assert_eq!(lab.diff(&space).await, running);
-    assert!(running.text.contains("+++ b/new.txt") && running.text.contains("rename to src/lib.rs"));
+    assert!(
+        running.text.contains("+++ b/new.txt") && running.text.contains("rename to src/lib.rs")
+    );
     assert!(running.text.contains("Binary files /dev/null and b/bin differ"), "{}", running.text);
     assert_eq!((running.stat.files, running.stat.insertions), (4, 2));
     lab.publish(&space).await;
@@ -164,9 +175,12 @@ async fn work_on_another_branch_is_the_result_and_other_commits_are_kept_aside()
     assert!(settled.notes.contains(&Note::EndedElsewhere { branch: Some("feature".into()) }));
     let aside = Note::KeptAside { name: "aside".into(), commits: 1 };
     assert!(settled.notes.contains(&aside), "{:?}", settled.notes);
-    assert!(settled.notes.iter().any(
-        |note| matches!(note, Note::KeptAside { name, .. } if name == "refs/stash")
-    ));
+    assert!(
+        settled
+            .notes
+            .iter()
+            .any(|note| matches!(note, Note::KeptAside { name, .. } if name == "refs/stash"))
+    );
     lab.publish(&space).await;
     let refused = lab.spaces.remove(&space, Some(&lab.project), Removal::Safe).await;
     assert!(matches!(refused, Err(ProjectError::WouldLoseWork(_))));
@@ -235,10 +249,14 @@ async fn a_branch_that_exists_or_blocks_is_refused_by_name() {
     lab.assert_untouched(&before);
     let blocked = lab.try_prepare(BaseSpec::Head).await.unwrap_err();
     assert!(matches!(blocked, ProjectError::BranchBlocked { .. }));
-    lab.in_owner("git branch -q -m gateway/t3-fix-it/deep x; git branch -q -m gateway/t1-fix-it y
-        git branch -q -m gateway/t2-fix-it z; git branch gateway");
+    lab.in_owner(
+        "git branch -q -m gateway/t3-fix-it/deep x; git branch -q -m gateway/t1-fix-it y
+        git branch -q -m gateway/t2-fix-it z; git branch gateway",
+    );
     let blocked = lab.try_prepare(BaseSpec::Head).await.unwrap_err();
-    assert!(matches!(blocked, ProjectError::BranchBlocked { existing, .. } if existing == "gateway"));
+    assert!(
+        matches!(blocked, ProjectError::BranchBlocked { existing, .. } if existing == "gateway")
+    );
 }
 
 #[tokio::test]

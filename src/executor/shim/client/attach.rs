@@ -17,7 +17,7 @@ use super::connection::Connection;
 use super::handle::ShimHandle;
 
 /// How long a living shim may take to answer, such as one that has only just started.
-const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
+const CONNECT_PATIENCE: Duration = Duration::from_secs(15);
 /// Between two tries to connect.
 const CONNECT_EVERY: Duration = Duration::from_millis(20);
 /// The files of a run are small; anything longer is not one of them.

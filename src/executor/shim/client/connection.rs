@@ -12,8 +12,8 @@ use tokio_util::codec::{FramedRead, LinesCodec};
 use super::super::error::ShimError;
 use super::super::protocol::{FromShim, REPLY_BYTES_MAX, Request, line_of};
 
-/// A shim greets at once; it is one thread that never blocks.
-const HELLO_PATIENCE: Duration = Duration::from_secs(3);
+/// A shim greets at once; this is for a machine that has no time for it.
+const HELLO_PATIENCE: Duration = Duration::from_secs(10);
 /// How long a request may take to leave.
 const SEND_PATIENCE: Duration = Duration::from_secs(10);
 

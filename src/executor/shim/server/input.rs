@@ -242,3 +242,81 @@ fn closed() -> WireError {
     let message = "the agent's standard input is closed".to_owned();
     WireError { code: ErrorCode::StdinClosed, message }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::process::{Child, Command, Stdio};
+
+    use super::*;
+
+    /// An agent that never reads.
+    fn deaf() -> (Child, Input) {
+        let mut command = Command::new("/bin/sleep");
+        let mut child = command
+            .arg("600")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let pipe = InputPipe::new(child.stdin.take().unwrap()).unwrap();
+        (child, Input::new(pipe, tempfile::tempfile().unwrap()))
+    }
+
+    fn asker(seq: u64) -> Asker {
+        Asker { client: 1, seq }
+    }
+
+    fn code(answers: &[Answer]) -> Option<ErrorCode> {
+        let [(_, Err(error))] = answers else { return None };
+        Some(error.code)
+    }
+
+    #[test]
+    fn what_waits_is_bounded_and_impatience_makes_room() {
+        let (mut agent, mut input) = deaf();
+        let now = Instant::now();
+        // More than any pipe holds, so that it waits and everything after it does.
+        let long = "x".repeat(4 << 20);
+        assert!(input.write(asker(0), "long".into(), &long, 1000, now).is_empty());
+        for seq in 1..INPUT_LINES_MAX as u64 {
+            assert!(input.write(asker(seq), seq.to_string(), "x", 1000, now).is_empty());
+        }
+        let refused = input.write(asker(99), "one-more".into(), "x", 1000, now);
+        assert_eq!(code(&refused), Some(ErrorCode::Busy));
+        // One that waits already is no addition.
+        assert!(input.write(asker(100), "1".into(), "x", 1000, now).is_empty());
+        let later = input.next_expiry().unwrap();
+        let codes: Vec<_> =
+            input.expire(later).into_iter().map(|(_, r)| r.unwrap_err().code).collect();
+        assert_eq!(codes[0], ErrorCode::Pending, "the pipe has some of it");
+        assert_eq!(codes.len(), INPUT_LINES_MAX + 1);
+        assert!(codes[1..].iter().all(|code| *code == ErrorCode::NotWritten));
+        assert_eq!((input.waiting(), input.waiting_bytes), (1, long.len() + 1));
+        assert!(input.write(asker(101), "1".into(), "x", 1000, now).is_empty());
+        agent.kill().unwrap();
+        agent.wait().unwrap();
+        let answers = input.pump();
+        assert_eq!(code(&answers), Some(ErrorCode::StdinClosed));
+        assert_eq!((input.state(), input.waiting_bytes), (InputState::Closed, 0));
+    }
+
+    #[test]
+    fn a_line_of_the_spec_is_never_forgotten() {
+        let (mut agent, mut input) = deaf();
+        let now = Instant::now();
+        input.first("long".into(), &"x".repeat(4 << 20));
+        input.first("second".into(), "y");
+        input.first("second".into(), "y");
+        assert!(input.pump().is_empty());
+        assert!(input.write(asker(1), "second".into(), "y", 0, now).is_empty());
+        assert_eq!(code(&input.expire(now)), Some(ErrorCode::Pending));
+        assert_eq!(input.waiting(), 2);
+        input.close();
+        assert_eq!(input.state(), InputState::Closing);
+        let late = input.write(asker(2), "third".into(), "z", 0, now);
+        assert_eq!(code(&late), Some(ErrorCode::StdinClosed));
+        agent.kill().unwrap();
+        agent.wait().unwrap();
+    }
+}
