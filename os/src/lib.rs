@@ -6,12 +6,16 @@
 //! No module reads the environment, the clock or a configuration: what they need is a parameter.
 pub mod control;
 pub mod disk;
+pub mod facts;
 pub mod folders;
 pub mod launch;
+pub mod limits;
+pub mod listener;
 pub mod lock;
 pub mod peer;
 pub mod private_file;
 pub mod process;
+pub mod program;
 pub mod ready;
 pub mod signals;
 pub mod socket;

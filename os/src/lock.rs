@@ -72,6 +72,30 @@ impl ExclusiveLock {
     }
 }
 
+/// Whether somebody holds a lock now.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Holding {
+    /// Nobody does.
+    Free,
+    /// Somebody does; named when the file tells.
+    Held(Option<Holder>),
+}
+
+/// Looks who holds the lock at `path`, without taking it or writing anything.
+///
+/// # Errors
+///
+/// `NotFound` when nobody ever took it; what the file system says.
+pub fn look(path: &Path) -> io::Result<Holding> {
+    let mut file = File::open(path)?;
+    // A shared lock shuts out a taker for the microseconds until this file is closed.
+    match file.try_lock_shared() {
+        Ok(()) => Ok(Holding::Free),
+        Err(TryLockError::WouldBlock) => Ok(Holding::Held(read_holder(&mut file))),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
+}
+
 fn read_holder(file: &mut File) -> Option<Holder> {
     let mut text = String::new();
     file.take(HOLDER_BYTES_MAX).read_to_string(&mut text).ok()?;
@@ -93,6 +117,9 @@ mod tests {
         let path = folder.path().join("lock");
         let first = Holder { pid: 42, command: "gateway serve".into(), since_millis: 7 };
         let held = ExclusiveLock::acquire(&path, &first).unwrap();
+        if cfg!(unix) {
+            assert_eq!(look(&path).unwrap(), Holding::Held(Some(first.clone())));
+        }
         let second = Holder { pid: 43, command: "gateway pair".into(), since_millis: 8 };
         let error = ExclusiveLock::acquire(&path, &second).unwrap_err();
         if cfg!(unix) {
@@ -100,6 +127,8 @@ mod tests {
             assert_eq!(error.to_string(), "`gateway serve` (pid 42) holds the lock");
         }
         drop(held);
+        assert_eq!(look(&path).unwrap(), Holding::Free);
         ExclusiveLock::acquire(&path, &second).unwrap();
+        assert!(look(&folder.path().join("missing")).is_err());
     }
 }

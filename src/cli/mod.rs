@@ -4,10 +4,12 @@ mod args;
 mod browser;
 mod commands;
 mod context;
+mod doctor;
 mod error;
 mod reach;
 mod render;
 mod service;
+mod standin;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -54,6 +56,9 @@ fn hidden(arguments: impl Iterator<Item = OsString> + Clone) -> Option<ExitCode>
     }
     let mut arguments = arguments;
     let command = arguments.next()?;
+    if command == standin::COMMAND {
+        return Some(standin::main(arguments));
+    }
     (command == HELPER_COMMAND).then(|| helper_main(arguments))
 }
 

@@ -5,14 +5,14 @@
 pub mod admin;
 mod authenticate;
 mod clients;
-mod executors;
+pub(crate) mod executors;
 mod owner;
 mod probe;
 mod serve;
 mod settings;
 mod state;
 mod tools;
-mod tunnel;
+pub(crate) mod tunnel;
 pub mod vault;
 mod view;
 mod workspaces;

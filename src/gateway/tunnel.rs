@@ -28,13 +28,13 @@ const REVERIFY_EVERY: Duration = Duration::from_secs(300);
 
 /// The tunnel that was chosen, and why.
 #[derive(Debug)]
-pub(super) struct Choice {
+pub(crate) struct Choice {
     /// What to open.
-    pub provider: ProviderConfig,
+    pub(crate) provider: ProviderConfig,
     /// Its name in status and logs.
-    pub name: &'static str,
+    pub(crate) name: &'static str,
     /// Why there is none, or what would be better, with the cure; lines for people.
-    pub remarks: Vec<String>,
+    pub(crate) remarks: Vec<String>,
 }
 
 /// Chooses the tunnel that the configuration asks for.
@@ -44,7 +44,7 @@ pub(super) struct Choice {
 /// # Errors
 ///
 /// A sentence and a hint, when a provider that was named cannot be used.
-pub(super) async fn choose(
+pub(crate) async fn choose(
     config: &Config,
     secrets: &Secrets,
     env: &BTreeMap<String, String>,

@@ -12,6 +12,7 @@ mod codes;
 mod devices;
 mod error;
 mod events;
+mod examine;
 mod reader;
 mod requests;
 mod schema;
@@ -27,6 +28,7 @@ use rusqlite::Connection;
 use tokio::sync::{oneshot, watch};
 
 pub use self::error::StoreError;
+pub use self::examine::{Examination, Soundness};
 use self::reader::ReaderPool;
 pub use self::reader::{ReadTx, cursor_from_text};
 pub use self::subscription::Subscription;

@@ -104,6 +104,13 @@ const MIGRATIONS: &[&str] = &[
     ) STRICT;",
 ];
 
+/// The newest schema version known here.
+pub(super) const fn newest() -> i64 {
+    #[expect(clippy::cast_possible_wrap, reason = "a handful of migrations")]
+    let newest = MIGRATIONS.len() as i64;
+    newest
+}
+
 /// Opens the write connection: WAL, and every commit on disk before it is answered.
 pub(super) fn open_for_writing(path: &Path) -> Result<Connection, StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
@@ -121,7 +128,7 @@ pub(super) fn open_for_writing(path: &Path) -> Result<Connection, StoreError> {
 
 /// Brings `connection` to the newest schema, keeping a copy of the file it changes.
 pub(super) fn migrate(connection: &mut Connection, path: Option<&Path>) -> Result<(), StoreError> {
-    let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
+    let known = newest();
     let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
     if found > known || found < 0 {
         return Err(StoreError::NewerSchema { found, known });

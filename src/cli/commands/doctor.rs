@@ -1,7 +1,40 @@
-//! placeholder until the branch lands
+//! `gateway doctor`.
 use crate::cli::args::DoctorArgs;
 use crate::cli::context::Context;
-use crate::cli::error::CliError;
-pub(in crate::cli) fn run(_context: &Context, _args: DoctorArgs) -> Result<(), CliError> {
-    Ok(())
+use crate::cli::doctor::{self, Report, Status, World, deep};
+use crate::cli::error::{CliError, Exit};
+
+/// Runs the command.
+pub(in crate::cli) fn run(context: &Context, args: DoctorArgs) -> Result<(), CliError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()?;
+    let done = runtime.block_on(examine(context, args));
+    // A look at a dead network folder may hang in a thread of its own; nobody waits for it.
+    runtime.shutdown_background();
+    done
+}
+
+async fn examine(context: &Context, args: DoctorArgs) -> Result<(), CliError> {
+    let checks = doctor::select(&args.only).map_err(|error| {
+        let hint = error.hint();
+        CliError::new(Exit::Usage, error).hint(hint)
+    })?;
+    let world = World::new(context);
+    let mut lines = doctor::run(&checks, &world).await;
+    if args.deep {
+        lines.extend(deep::run(context).await);
+    }
+    let report = Report { lines, strict: args.strict };
+    context.print(&report.json(), || report.text(context.colors()))?;
+    if report.is_ok() {
+        return Ok(());
+    }
+    let (failures, warnings) = (report.count(Status::Fail), report.count(Status::Warn));
+    let message = match (failures, warnings) {
+        (0, warnings) => format!("{warnings} of the checks warn, and --strict was given"),
+        (failures, _) => format!("{failures} of the checks failed"),
+    };
+    Err(CliError::failed(message).hint("follow the cures above, then run `gateway doctor` again"))
 }

@@ -14,6 +14,7 @@ mod event;
 mod ladder;
 mod lines;
 mod locate;
+mod login;
 mod message;
 mod preview;
 mod probe;
@@ -30,6 +31,7 @@ use std::sync::Arc;
 use futures::future::{BoxFuture, FutureExt};
 
 pub use self::environment::{EnvPass, InvalidEnvPass};
+pub use self::login::Login;
 pub use self::settings::{ClaudeSettings, Patience};
 use super::contract::{Availability, Capabilities, Executor, Job, Link, RunEnd};
 
