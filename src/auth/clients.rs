@@ -193,6 +193,7 @@ impl AuthorizationServer {
             })
             .await?;
         self.forget_checked_bearers();
+        tracing::info!(grants = revoked, "a client was revoked");
         Ok(revoked)
     }
 

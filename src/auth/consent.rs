@@ -180,6 +180,14 @@ impl AuthorizationServer {
             (None, None) => return ask_again(ConsentProblem::NoCode),
         };
         let _turn = self.consent_turn().await;
+        // The cookie comes first: not even an answer given before is told without it.
+        let device = match &request.device_id {
+            Some(id) => {
+                let device = self.device_of(headers, origin)?.filter(|device| device.id == *id);
+                Some(device.ok_or(PageError::DeviceGone)?)
+            }
+            None => None,
+        };
         match self.ledger().look_up(&request.id, presence, self.now()) {
             Known::Open => {}
             Known::Ended => return Err(PageError::WrongCodes),
@@ -188,25 +196,17 @@ impl AuthorizationServer {
                 return Ok(ConsentOutcome::Redirect(location.expose().to_owned()));
             }
         }
-        let device = match presence {
-            Presence::Device => {
-                let device = self.device_of(headers, origin)?;
-                let device = device.filter(|device| Some(&device.id) == request.device_id.as_ref());
-                Some(device.ok_or(PageError::DeviceGone)?)
+        if device.is_none()
+            && let Err(problem) = self.try_code(typed.unwrap_or_default(), ingress)
+        {
+            if matches!(problem, ConsentProblem::TooFast { .. }) {
+                return ask_again(problem);
             }
-            Presence::Code(_) => {
-                if let Err(problem) = self.try_code(typed.unwrap_or_default(), ingress) {
-                    if matches!(problem, ConsentProblem::TooFast { .. }) {
-                        return ask_again(problem);
-                    }
-                    return match self.ledger().wrong_code(&request.id, self.now()) {
-                        0 => Err(PageError::WrongCodes),
-                        left => ask_again(ConsentProblem::WrongCode { left }),
-                    };
-                }
-                None
-            }
-        };
+            return match self.ledger().wrong_code(&request.id, self.now()) {
+                0 => Err(PageError::WrongCodes),
+                left => ask_again(ConsentProblem::WrongCode { left }),
+            };
+        }
         let location = self.issue_code(&request, &redirect_uri, device, origin).await?;
         self.ledger().answered(&request.id, presence, &location, self.now());
         Ok(ConsentOutcome::Redirect(location))
@@ -258,6 +258,10 @@ impl AuthorizationServer {
             tx.insert_code(&row)
         });
         stored.await.map_err(PageError::from)?;
+        tracing::info!(
+            client = %request.client_id, redirect = redirect_uri.host(), scopes = %request.scopes,
+            from = request.from, "the owner allowed a client to connect"
+        );
         let state = state_of(request)?;
         Ok(code_redirect(redirect_uri, code.expose(), state.as_deref(), origin))
     }
@@ -304,7 +308,12 @@ fn describe(ingress: Ingress) -> String {
 /// site may answer in the owner's name. Programs that are no browsers send none of these headers.
 #[must_use]
 pub(super) fn comes_from_us(headers: &HeaderMap, origin: &Origin) -> bool {
-    let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
+    let text = |name: &str| {
+        let mut values = headers.get_all(name).iter();
+        let first = values.next()?;
+        // Two of one kind are nobody's honest header.
+        Some(if values.next().is_some() { "?" } else { first.to_str().unwrap_or("?") })
+    };
     let site = text("sec-fetch-site");
     let named = match text("origin") {
         None => true,

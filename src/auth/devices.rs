@@ -190,6 +190,7 @@ impl AuthorizationServer {
             })
             .await
             .map_err(PairError::from)?;
+        tracing::info!(device = %device.id, name = device.name, "a device was paired");
         let set_cookie = super::OpaqueToken::new(format!(
             "{DEVICE_COOKIE}={}; Path=/; Max-Age={}; Secure; HttpOnly; SameSite=Lax",
             cookie.expose(),

@@ -8,7 +8,7 @@ use super::settings::{AuthSettings, is_custom_scheme};
 pub const URI_BYTES_MAX: usize = 2048;
 
 /// Callbacks of the known hosted clients.
-const BUILT_IN: [&str; 13] = [
+const BUILT_IN: [&str; 11] = [
     "https://claude.ai/api/mcp/auth_callback",
     "https://claude.com/api/mcp/auth_callback",
     "https://chatgpt.com/connector_platform_oauth_redirect",
@@ -20,8 +20,6 @@ const BUILT_IN: [&str; 13] = [
     "https://www.perplexity.ai/rest/connections/oauth_callback",
     "https://api.devin.ai/mcp/oauth/callback",
     "https://oauth.n8n.cloud/oauth2/callback",
-    "http://127.0.0.1:33418/",
-    "http://localhost:33418/",
 ];
 /// Callbacks of known hosted clients that end in a name of the connector.
 const BUILT_IN_PREFIXES: [&str; 2] =
@@ -177,6 +175,17 @@ mod tests {
         }
     }
 
+    const EVERY_SHAPE: [&str; 8] = [
+        "https://claude.ai/api/mcp/auth_callback",
+        "https://claude.com/api/mcp/auth_callback",
+        "https://chatgpt.com/connector/oauth/abc",
+        "http://localhost:8787/callback",
+        "http://localhost/callback/abc",
+        "http://127.0.0.1:33418/",
+        "http://[::1]:1/oauth/callback",
+        "https://vscode.dev/redirect",
+    ];
+
     #[test]
     fn look_alikes_are_refused() {
         for uri in [
@@ -273,6 +282,23 @@ mod tests {
                 prop_assert!(url.username().is_empty() && url.password().is_none());
                 prop_assert!(url.fragment().is_none() && url.query().is_none());
                 prop_assert_eq!(url.as_str(), uri.replace(":80/", "/"), "read as it is spelt");
+            }
+        }
+
+        #[test]
+        fn one_changed_character_leads_to_no_other_host(
+            start in proptest::sample::select(&EVERY_SHAPE[..]),
+            at in any::<proptest::sample::Index>(),
+            put in "[-a-zA-Z0-9.:/@?#%\\\\\\[\\] \\u{0}-\\u{2f}é\u{2024}\u{ff0e}]{0,3}",
+            replace in any::<bool>(),
+        ) {
+            let at = at.index(start.len());
+            let changed = format!("{}{put}{}", &start[..at], &start[at + usize::from(replace)..]);
+            if let Some(accepted) = RedirectUri::accept(&changed, &AuthSettings::default()) {
+                let host = |uri: &str| url::Url::parse(uri).unwrap().host_str().map(str::to_owned);
+                let known = EVERY_SHAPE.iter().any(|shape| host(shape) == host(&changed));
+                prop_assert!(known, "{changed}");
+                prop_assert_eq!(accepted.as_str(), &changed);
             }
         }
 

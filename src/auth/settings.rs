@@ -54,7 +54,9 @@ pub enum InvalidSetting {
     #[error("auth.redirect_schemes must not contain {0:?}: it is not a custom scheme")]
     Scheme(String),
     /// A redirect URI that no client could use safely.
-    #[error("auth.redirect_uris must hold absolute https or loopback URIs without fragment: {0:?}")]
+    #[error(
+        "auth.redirect_uris must hold absolute https, loopback or custom-scheme URIs of plain ASCII without fragment: {0:?}"
+    )]
     RedirectUri(String),
 }
 
@@ -96,7 +98,11 @@ pub(super) fn is_custom_scheme(scheme: &str) -> bool {
 fn is_sound_uri(uri: &str) -> bool {
     let Ok(url) = url::Url::parse(uri) else { return false };
     let loopback = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
-    let transport = url.scheme() == "https" || (url.scheme() == "http" && loopback);
+    let transport = match url.scheme() {
+        "https" => true,
+        "http" => loopback,
+        scheme => is_custom_scheme(scheme) && uri.contains("://"),
+    };
     super::redirect::is_plain(uri)
         && transport
         && url.username().is_empty()
@@ -124,15 +130,20 @@ mod tests {
     }
 
     #[test]
-    fn redirect_uris_of_the_owner_are_https_or_loopback() {
+    fn redirect_uris_of_the_owner_are_https_loopback_or_of_a_custom_scheme() {
         let check = |uri: &str| {
             AuthSettings { redirect_uris: vec![uri.into()], ..AuthSettings::default() }.check()
         };
         assert_eq!(check("https://app.example/cb?x=1"), Ok(()));
         assert_eq!(check("http://localhost:9/special"), Ok(()));
-        for uri in
-            ["http://app.example/cb", "https://a@app.example/", "https://app.example/#f", "x"]
-        {
+        assert_eq!(check("cursor://anysphere.cursor-mcp/oauth/callback"), Ok(()));
+        for uri in [
+            "http://app.example/cb",
+            "https://a@app.example/",
+            "https://app.example/#f",
+            "x",
+            "data:x",
+        ] {
             assert!(check(uri).is_err(), "{uri}");
         }
     }

@@ -229,6 +229,10 @@ impl Redemption {
         };
         if !tx.consume_code(&self.code)? {
             tx.revoke_family(&code.family_id, RevocationReason::CodeReplayed)?;
+            tracing::warn!(
+                client = %code.client_id, family = %code.family_id,
+                "an authorization code was presented twice: its family is revoked"
+            );
             return Ok(Presented::Revoked("the code was used before; its tokens are revoked"));
         }
         // From here on the code is spent, whatever is wrong with the rest.
@@ -314,6 +318,10 @@ impl Refresh {
             }
             RefreshVerdict::Replay => {
                 tx.revoke_family(&family.id, RevocationReason::RefreshReplayed)?;
+                tracing::warn!(
+                    client = %family.client_id, family = %family.id,
+                    "a spent refresh token was presented again: its family is revoked"
+                );
                 Ok(Presented::Revoked("the refresh token was used before; its family is revoked"))
             }
             RefreshVerdict::Ended => Ok(Presented::Refused(ENDED)),

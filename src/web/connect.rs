@@ -104,8 +104,8 @@ fn page(
         html! {
             h1 { "Connect to this gateway" }
             section {
-                h2 { "On this computer" }
-                p { "Give your app this URL:" }
+                h2 { "Without pairing" }
+                p { "Devices are paired over https only. Here, give your app this URL:" }
                 (copyable("url", &origin.url("/mcp")))
                 p {
                     "When the app asks for access, a page opens that wants a code. Run "

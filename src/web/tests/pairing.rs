@@ -82,6 +82,8 @@ async fn a_paired_device_allows_the_static_client_with_one_tap() {
     assert_eq!(without.status, StatusCode::FORBIDDEN, "the page alone proves nothing");
     let answer = gateway.post_with("/authorize", &fields, &[("cookie", &cookie)]).await;
     assert_eq!(answer.status, StatusCode::SEE_OTHER, "{}", answer.body);
+    let without = gateway.post("/authorize", &fields).await;
+    assert_eq!(without.status, StatusCode::FORBIDDEN, "nor does it after the device answered");
     let code = answer.sent("code").unwrap();
     Tokens::of(&gateway.redeem(&client, &code).await);
 }
