@@ -9,6 +9,7 @@ use super::Pages;
 use super::page::{Forms, error, not_a_form, redirect, respond};
 use crate::auth::authorize::Refusal;
 use crate::auth::{ConsentOutcome, ConsentPage, ConsentProblem, routes};
+use crate::clock::Timestamp;
 use crate::http::{Ingress, Origin};
 use crate::model::Scope;
 
@@ -60,7 +61,7 @@ fn draw(page: &ConsentPage) -> Response {
             ul { @for scope in &page.scopes { li { (words(*scope)) } } }
             dl {
                 dt { "Answer to" } dd { strong { (page.redirect_host) } }
-                dt { "Began" } dd { (page.began_at) }
+                dt { "Began" } dd { (to_the_minute(page.began_at)) }
                 dt { "From" } dd { (page.from) }
             }
             @if page.loopback {
@@ -90,6 +91,15 @@ fn draw(page: &ConsentPage) -> Response {
         p.soft { "If you did not start this yourself, deny it." }
     };
     respond(status, "Allow access to gateway?", Forms::Redirected, &content)
+}
+
+/// A moment for people: `2026-11-20 05:41 UTC`.
+fn to_the_minute(moment: Timestamp) -> String {
+    let text = moment.to_string();
+    match (text.get(..10), text.get(11..16)) {
+        (Some(day), Some(minute)) => format!("{day} {minute} UTC"),
+        _ => text,
+    }
 }
 
 const fn words(scope: Scope) -> &'static str {

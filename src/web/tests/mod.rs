@@ -7,5 +7,6 @@ mod authorize;
 mod bearer;
 mod consent;
 mod documents;
+mod family;
 mod pairing;
 mod token;
