@@ -201,6 +201,23 @@ fn contains_text(value: &Value, text: &str) -> bool {
 }
 
 #[tokio::test]
+async fn a_prompt_is_words_no_command_of_the_program_and_no_way_to_read_a_file() {
+    let (_root, _model, bench) = set_up();
+    let (ended, _) = bench.fresh("/config permissionMode=acceptEdits").ended().await;
+    assert_completed(&ended);
+    assert!(answer(&ended).starts_with("echo: /config"), "{}", answer(&ended));
+    assert!(!bench.path("home/.claude/settings.json").exists());
+
+    let (_root, model, bench) = set_up();
+    let secret = bench.path("secret");
+    std::fs::write(&secret, "the-owners-secret").unwrap();
+    let (ended, _) = bench.fresh(&format!("look at @{} please", secret.display())).ended().await;
+    assert_completed(&ended);
+    let log = std::fs::read_to_string(&model.log).unwrap();
+    assert!(log.contains("look at @") && !log.contains("the-owners-secret"));
+}
+
+#[tokio::test]
 async fn an_allowed_edit_is_made_and_told() {
     let (_root, _model, bench) = set_up();
     let mut run = bench.fresh("[scenario:edit-file file=notes.txt word=again] please");
