@@ -18,7 +18,7 @@ use crate::cli::context::Context;
 const STEP_LIMIT: Duration = Duration::from_secs(60);
 
 /// The steps, in their order.
-const STEPS: [&str; 8] = [
+const STEPS: [&str; 9] = [
     "deep-start",
     "deep-discovery",
     "deep-sign-in",
@@ -27,6 +27,7 @@ const STEPS: [&str; 8] = [
     "deep-task",
     "deep-diff",
     "deep-revoke",
+    "deep-stop",
 ];
 
 /// Goes the whole way once; a line for each step.
@@ -37,7 +38,9 @@ pub(in crate::cli) async fn run(context: &Context) -> Vec<Line> {
     if let Some(flow) = log.step(Flow::discover(&stage)).await {
         walk(&mut log, &stage, flow).await;
     }
-    stage.end().await;
+    // Whatever happened before, the gateway ends.
+    log.skip_to("deep-stop");
+    log.step(stage.end()).await;
     log.finish()
 }
 
@@ -75,15 +78,20 @@ impl Log {
     }
 
     fn next(&self) -> &'static str {
-        STEPS.get(self.lines.len()).copied().unwrap_or("deep-end")
+        STEPS.get(self.lines.len()).copied().unwrap_or("deep-stop")
     }
 
-    /// All steps; those that were not reached tell which one was in their way.
-    fn finish(mut self) -> Vec<Line> {
+    /// Passes over the steps before `id`; they tell which one was in their way.
+    fn skip_to(&mut self, id: &str) {
         let last = self.lines.last().map_or("deep-start", |line| line.id);
-        for id in STEPS.into_iter().skip(self.lines.len()) {
-            self.lines.push(Line::new(id, Err(Skipped::because(format!("needs `{last}`")))));
+        for step in STEPS.into_iter().skip(self.lines.len()).take_while(|step| *step != id) {
+            self.lines.push(Line::new(step, Err(Skipped::because(format!("needs `{last}`")))));
         }
+    }
+
+    /// All steps.
+    fn finish(mut self) -> Vec<Line> {
+        self.skip_to("");
         self.lines
     }
 }
@@ -98,7 +106,8 @@ fn failed(id: &str, trouble: Trouble) -> Verdict {
         "deep-tools" => "the tools cannot be listed",
         "deep-task" => "a task does not run to its end",
         "deep-diff" => "a task's changes do not come back",
-        _ => "a client's tokens cannot be revoked",
+        "deep-revoke" => "a client's tokens cannot be revoked",
+        _ => "the trial's gateway does not end",
     };
     let fix = trouble.fix.unwrap_or_else(|| {
         "run `gateway doctor` and cure what it names first; if nothing is left, this is a fault of the \

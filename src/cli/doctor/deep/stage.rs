@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
+use std::time::Duration;
 
 use gateway_os::folders::Folders;
 use gateway_os::program::make_script;
@@ -22,6 +23,9 @@ use crate::secret::Secret;
 pub(super) const PROJECT: &str = "trial";
 /// What the trial's gateway gets of the owner's environment.
 const PASSED: [&str; 4] = ["PATH", "LANG", "TMPDIR", "TERM"];
+
+/// A gateway ends within 10 s; that is its promise.
+const END_LIMIT: Duration = Duration::from_secs(15);
 
 /// A running gateway to try out.
 pub(super) struct Stage {
@@ -71,10 +75,14 @@ impl Stage {
     }
 
     /// Stops the gateway and removes everything.
-    pub(super) async fn end(self) {
-        self.gateway.shut_down().await;
+    pub(super) async fn end(self) -> Result<(String, ()), Trouble> {
+        let ended = tokio::time::timeout(END_LIMIT, self.gateway.shut_down()).await;
         // What cannot be removed is in the temporary folder, which the system empties.
         let _ = tokio::task::spawn_blocking(move || self.folder.close()).await;
+        ended.map_err(|_| {
+            Trouble::new(format!("it did not end within {} s", END_LIMIT.as_secs()))
+        })?;
+        Ok(("the gateway ended in order and left nothing behind".to_owned(), ()))
     }
 }
 
