@@ -174,7 +174,8 @@ async fn hello_is_answered_with_turns_cost_and_nothing_to_remark() {
 
 #[tokio::test]
 async fn prompts_arrive_byte_for_byte() {
-    let long = format!("[scenario:hello] {}\nlast", "line \u{2028} \"q\" \\ \t\u{1f600}\r\n".repeat(5000));
+    let long =
+        format!("[scenario:hello] {}\nlast", "line \u{2028} \"q\" \\ \t\u{1f600}\r\n".repeat(5000));
     for prompt in ["--help", "; rm -rf / #", "-", long.as_str()] {
         let (_root, model, bench) = set_up();
         let (ended, _) = bench.fresh(prompt).ended().await;
@@ -426,8 +427,7 @@ async fn a_background_commands_end_gives_the_answer() {
 #[tokio::test]
 async fn a_background_command_that_ended_during_the_turn_still_gets_its_own_turn() {
     let (_root, model, bench) = set_up();
-    let mut run =
-        bench.fresh("[scenario:background-in-turn cmd=\"touch ended\" gate=bit] x");
+    let mut run = bench.fresh("[scenario:background-in-turn cmd=\"touch ended\" gate=bit] x");
     let question = run.question().await;
     run.answer(&question, Decision::Allow).await;
     model.waits_at("bit").await;
@@ -537,7 +537,8 @@ async fn driving_process() {
             let names: Vec<String> = report.items.iter().map(name).collect();
             let line = serde_json::to_string(&(report.offset, &names)).unwrap();
             stored.write_all(format!("{line}\n").as_bytes()).unwrap();
-            let is_result = |item: &Item| matches!(item, Item::Usage { cost, .. } if cost.usd > 0.0);
+            let is_result =
+                |item: &Item| matches!(item, Item::Usage { cost, .. } if cost.usd > 0.0);
             if who["dies_at_result"] == true && report.items.iter().any(is_result) {
                 let me = gateway_os::process::ProcessId::current().unwrap();
                 gateway_os::process::signal(&me, gateway_os::process::Signal::Kill).unwrap();
@@ -565,7 +566,8 @@ struct Trial {
 
 impl Trial {
     fn prepare(&self, bench: &Bench) {
-        let wait = "echo run >> runs; touch started; while ! test -e go; do sleep 0.05; done; echo done";
+        let wait =
+            "echo run >> runs; touch started; while ! test -e go; do sleep 0.05; done; echo done";
         script(bench, "wait.sh", wait);
     }
 

@@ -56,9 +56,9 @@ impl Claude {
         match tokio::time::timeout(WAIT, ask(&program, &environment)).await {
             Ok(Ok(text)) => judge(&text),
             Ok(Err(error)) => Login::Unknown { cause: error.to_string() },
-            Err(_) => Login::Unknown {
-                cause: format!("it did not answer within {} s", WAIT.as_secs()),
-            },
+            Err(_) => {
+                Login::Unknown { cause: format!("it did not answer within {} s", WAIT.as_secs()) }
+            }
         }
     }
 
