@@ -153,7 +153,7 @@ impl Gateway {
         )?;
         let clients = Clients::new(auth.clone(), secrets.clone(), clock.clone());
         let draining = CancellationToken::new();
-        let probe = Probe::new(entropy.clone()).map_err(StartupError::certificates)?;
+        let probe = Probe::new(entropy.clone());
         let (shown, shown_now) = watch::channel(Shown::of(config, workspaces.clone()));
         let mcp = McpParts {
             tasks: Arc::new(EngineTasks::new(engine.clone(), state.store.clone(), shown_now)),
