@@ -119,6 +119,7 @@ impl Gateway {
     /// # Errors
     ///
     /// See [`StartupError`]; then nothing is left running.
+    #[expect(clippy::too_many_lines, reason = "the whole composition, step by step, in one place")]
     pub async fn start(setup: Setup) -> Result<Self, StartupError> {
         super::install_crypto();
         let Setup { loaded, folders, env, clock, entropy, .. } = &setup;
@@ -514,10 +515,10 @@ async fn log_events(mut events: tokio::sync::broadcast::Receiver<gateway_tunnels
     use tokio::sync::broadcast::error::RecvError;
     loop {
         match events.recv().await {
-            Ok(event) => match event.hint() {
-                Some(hint) => tracing::warn!(%event, hint, "tunnel"),
-                None => tracing::info!(%event, "tunnel"),
-            },
+            Ok(event) => {
+                let hint = event.hint();
+                tracing::info!(%event, hint, "tunnel");
+            }
             Err(RecvError::Lagged(missed)) => tracing::warn!(missed, "tunnel events were missed"),
             Err(RecvError::Closed) => return,
         }

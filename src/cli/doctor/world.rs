@@ -24,6 +24,9 @@ use crate::secret::Secrets;
 /// How long a running gateway may take to tell its status.
 const STATUS_LIMIT: Duration = Duration::from_secs(5);
 
+/// An executor of the kind `claude`, or why it cannot be one.
+pub(super) type NamedClaude = (String, Result<Claude, String>);
+
 /// All that a check may look at. A test builds broken ones.
 #[derive(Debug)]
 pub(in crate::cli) struct World {
@@ -150,7 +153,7 @@ impl World {
     }
 
     /// The executors of the kind `claude` by their names.
-    pub(super) fn claudes(&self) -> Result<Vec<(String, Result<Claude, String>)>, Skipped> {
+    pub(super) fn claudes(&self) -> Result<Vec<NamedClaude>, Skipped> {
         let config = self.config()?;
         let own = Executable::current().map_err(|error| {
             Skipped::because(format!("this program cannot find itself: {error}"))
