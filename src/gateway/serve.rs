@@ -37,7 +37,6 @@ use crate::http::{
 };
 use crate::mcp::{McpParts, mount};
 use crate::model::ClientId;
-use crate::secret::Secrets;
 use crate::task::{Engine, EngineHandle, Surroundings};
 use crate::web::{self, Pages};
 
@@ -76,7 +75,7 @@ pub struct Gateway {
     shared: Arc<Shared>,
     state: State,
     server: Server,
-    tunnel: Arc<TunnelHandle>,
+    tunnel: TunnelHandle,
     engine: EngineHandle,
     background: TaskTracker,
     draining: CancellationToken,
@@ -251,7 +250,7 @@ impl Gateway {
             shared,
             state,
             server,
-            tunnel: Arc::new(handle),
+            tunnel: handle,
             engine,
             background,
             draining,
@@ -285,12 +284,6 @@ impl Gateway {
         self.tunnel.state()
     }
 
-    /// What happens to the tunnel from now on.
-    #[must_use]
-    pub fn tunnel_events(&self) -> tokio::sync::broadcast::Receiver<gateway_tunnels::TunnelEvent> {
-        self.tunnel.events()
-    }
-
     /// Makes a client when there is none and the vault answers; answers what was minted.
     ///
     /// # Errors
@@ -321,31 +314,33 @@ impl Gateway {
     /// Ends everything in order: requests, tunnel, engine, database. Takes 10 s at most, longer only
     /// where `tasks.on_shutdown` says that agents are waited for.
     pub async fn shut_down(self) {
+        let Self { shared, state, server, tunnel, engine, background, draining, .. } = self;
         tracing::info!("gateway is shutting down");
-        self.draining.cancel();
-        let leaves_agents =
-            self.shared.loaded().config.tasks.on_shutdown == config::OnShutdown::Detach;
-        let engine = async {
-            let down = self.engine.shut_down();
-            if !leaves_agents {
+        draining.cancel();
+        let on_shutdown = shared.loaded().config.tasks.on_shutdown;
+        let ending_engine = async {
+            let down = engine.shut_down();
+            if on_shutdown != config::OnShutdown::Detach {
                 down.await;
             } else if tokio::time::timeout(ENGINE_LIMIT, down).await.is_err() {
                 tracing::warn!("the task engine did not end in time");
             }
         };
         // Requests under way may still come through the tunnel, so it closes after them.
-        let requests = async {
-            self.server.shutdown().await;
-            self.tunnel.close().await;
+        let ending_requests = async {
+            server.shutdown().await;
+            tunnel.close().await;
         };
-        tokio::join!(engine, requests);
-        self.background.wait().await;
-        if let Err(error) = self.shared.auth.flush_marks().await {
+        tokio::join!(ending_engine, ending_requests);
+        // Its events end with it, and so does whoever follows them.
+        drop(tunnel);
+        background.wait().await;
+        if let Err(error) = shared.auth.flush_marks().await {
             tracing::warn!(%error, "last-use marks were not written");
         }
         // A socket that cannot be removed is stale, and the next gateway sees that.
         let _ = std::fs::remove_file(&self.admin_socket);
-        let store = self.state.store.clone();
+        let store = state.store.clone();
         // The last thing: what was accepted is on disk before the process ends.
         let _ = tokio::task::spawn_blocking(move || store.close()).await;
         tracing::info!("gateway has ended");
@@ -522,17 +517,5 @@ async fn log_events(mut events: tokio::sync::broadcast::Receiver<gateway_tunnels
             Err(RecvError::Lagged(missed)) => tracing::warn!(missed, "tunnel events were missed"),
             Err(RecvError::Closed) => return,
         }
-    }
-}
-
-/// The vault of a gateway, for those who only look.
-impl Gateway {
-    /// The secrets that the configuration leads to.
-    ///
-    /// # Errors
-    ///
-    /// When a variable holds something that is no secret.
-    pub fn secrets(&self) -> Result<Secrets, crate::secret::SecretError> {
-        vault::secrets(&self.shared.loaded().config, &self.shared.folders, &self.shared.env)
     }
 }
