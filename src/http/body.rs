@@ -9,7 +9,7 @@ use axum::body::Body;
 use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
-use tokio::time::Sleep;
+use tokio::time::{Instant, Sleep};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 /// Why a request's body could not be had.
@@ -57,12 +57,16 @@ pub(super) fn bounded(body: Body, bytes_max: usize, time_max: Duration) -> Body 
     if body.is_end_stream() {
         return body;
     }
-    Body::new(Limited::new(Timed { body, time_max, deadline: None }, bytes_max))
+    Body::new(Limited::new(Timed { body, time_max, began: None, deadline: None }, bytes_max))
 }
 
 struct Timed {
     body: Body,
     time_max: Duration,
+    /// When the first wait began.
+    began: Option<Instant>,
+    /// Set at the second wait only: most bodies come whole at the first, and setting a timer costs
+    /// more than reading them. A body that does not come at all ends with its connection.
     deadline: Option<Pin<Box<Sleep>>>,
 }
 
@@ -77,8 +81,13 @@ impl HttpBody for Timed {
         if let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(cx) {
             return Poll::Ready(frame.map(|frame| frame.map_err(Into::into)));
         }
-        let time_max = self.time_max;
-        let deadline = self.deadline.get_or_insert_with(|| Box::pin(tokio::time::sleep(time_max)));
+        let Some(began) = self.began else {
+            self.began = Some(Instant::now());
+            return Poll::Pending;
+        };
+        let until = began + self.time_max;
+        let deadline =
+            self.deadline.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(until)));
         match deadline.as_mut().poll(cx) {
             Poll::Ready(()) => Poll::Ready(Some(Err(BodyError::TooSlow.into()))),
             Poll::Pending => Poll::Pending,

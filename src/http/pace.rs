@@ -1,61 +1,190 @@
-//! A byte stream on which a request head must arrive in time.
+//! How long a connection may take over what: a head, a body, nothing at all.
 //!
-//! hyper's own head timer also runs while a kept-alive connection is idle, so it can only be the
-//! idle limit. This one starts at a head's first byte, and at the connection's beginning.
-use std::future::Future;
+//! hyper's own timer is set anew for every request, and each setting wakes the runtime's driver: on
+//! a busy connection that cost as much as the request. Here one timer per connection looks now and
+//! then what the connection has been doing, and since when.
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use axum::body::Body;
+use bytes::Bytes;
+use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::{Instant, Sleep};
+use tokio::time::Instant;
 
 use super::arrival::Io;
 
-/// Tells the stream whether a request is being worked on.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Working(Arc<AtomicBool>);
+/// A request head must have arrived this long after its first byte, the first one this long after
+/// the connection's beginning.
+const HEAD_TIME_MAX: Duration = Duration::from_secs(10);
+/// A request body must have arrived this long after its head. The guard gives up a little earlier,
+/// with an answer, on a body that trickles in; this is for one that does not come at all.
+const BODY_TIME_MAX: Duration = Duration::from_secs(32);
+/// A kept-alive connection may stay silent this long.
+const IDLE_MAX: Duration = Duration::from_secs(30);
+/// Between two looks: limits are kept this exactly.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// Between two looks while a request is worked on, which has no limit here.
+const LOOK_AT_WORK_EVERY: Duration = Duration::from_secs(30);
 
-impl Working {
-    /// A head has arrived.
-    pub(super) fn begin(&self) {
-        self.0.store(true, Ordering::Relaxed);
+/// What a connection is doing, and since when. Clones share it.
+#[derive(Clone, Debug)]
+pub(super) struct Activity(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    began: Instant,
+    phase: AtomicU8,
+    /// Milliseconds from `began` to the phase's beginning.
+    since: AtomicU64,
+}
+
+const HEAD: u8 = 0;
+const BODY: u8 = 1;
+const WORK: u8 = 2;
+const IDLE: u8 = 3;
+
+impl Activity {
+    /// A connection that has just begun: its first head is under way.
+    pub(super) fn new() -> Self {
+        let (phase, since) = (AtomicU8::new(HEAD), AtomicU64::new(0));
+        Self(Arc::new(Inner { began: Instant::now(), phase, since }))
     }
 
-    /// Its response has been made.
-    pub(super) fn end(&self) {
-        self.0.store(false, Ordering::Relaxed);
+    /// Returns when the connection has taken too long over something.
+    pub(super) async fn overdue(&self) {
+        loop {
+            let limit = match self.phase() {
+                HEAD => HEAD_TIME_MAX,
+                BODY => BODY_TIME_MAX,
+                WORK => {
+                    tokio::time::sleep(LOOK_AT_WORK_EVERY).await;
+                    continue;
+                }
+                _ => IDLE_MAX,
+            };
+            let since = Duration::from_millis(self.0.since.load(Ordering::Relaxed));
+            let left = (since + limit).saturating_sub(self.0.began.elapsed());
+            if left.is_zero() {
+                return;
+            }
+            tokio::time::sleep(left.min(LOOK_EVERY)).await;
+        }
+    }
+
+    /// Takes over a request whose head has arrived.
+    pub(super) fn arriving(&self, body: Incoming) -> Body {
+        if body.is_end_stream() {
+            self.enter(WORK);
+            return Body::empty();
+        }
+        self.enter(BODY);
+        Body::new(Arriving { body, activity: self.clone() })
+    }
+
+    /// Watches a response to its end.
+    pub(super) fn leaving(&self, body: Body) -> Body {
+        Body::new(Leaving { body, activity: self.clone() })
+    }
+
+    fn phase(&self) -> u8 {
+        self.0.phase.load(Ordering::Relaxed)
+    }
+
+    fn enter(&self, phase: u8) {
+        let since = u64::try_from(self.0.began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.0.since.store(since, Ordering::Relaxed);
+        self.0.phase.store(phase, Ordering::Relaxed);
+    }
+
+    fn leave(&self, phase: u8, to: u8) {
+        if self.phase() == phase {
+            self.enter(to);
+        }
     }
 }
 
-/// The stream.
+/// A request body; when it is over, or nobody wants it any more, the work on the request begins.
+struct Arriving {
+    body: Incoming,
+    activity: Activity,
+}
+
+impl Drop for Arriving {
+    fn drop(&mut self) {
+        self.activity.leave(BODY, WORK);
+    }
+}
+
+impl HttpBody for Arriving {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        let frame = Pin::new(&mut self.body).poll_frame(cx);
+        if matches!(frame, Poll::Ready(None)) {
+            self.activity.leave(BODY, WORK);
+        }
+        frame
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// A response body; when it is gone the connection is idle.
+struct Leaving {
+    body: Body,
+    activity: Activity,
+}
+
+impl Drop for Leaving {
+    fn drop(&mut self) {
+        self.activity.enter(IDLE);
+    }
+}
+
+impl HttpBody for Leaving {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// The connection's bytes, which tell when a head begins and that an answer is still being taken.
 pub(super) struct Paced {
     io: Box<dyn Io>,
-    working: Working,
-    head_timeout: Duration,
-    /// Running while a head is under way.
-    deadline: Option<Pin<Box<Sleep>>>,
-    in_head_since: Option<Instant>,
+    activity: Activity,
 }
 
 impl Paced {
-    pub(super) fn new(io: Box<dyn Io>, working: Working, head_timeout: Duration) -> Self {
-        let in_head_since = Some(Instant::now());
-        Self { io, working, head_timeout, deadline: None, in_head_since }
-    }
-
-    fn overdue(&mut self, cx: &mut Context<'_>) -> bool {
-        let Some(since) = self.in_head_since else { return false };
-        let until = since + self.head_timeout;
-        let deadline =
-            self.deadline.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(until)));
-        if deadline.deadline() != until {
-            deadline.as_mut().reset(until);
-        }
-        deadline.as_mut().poll(cx).is_ready()
+    pub(super) fn new(io: Box<dyn Io>, activity: Activity) -> Self {
+        Self { io, activity }
     }
 }
 
@@ -67,18 +196,8 @@ impl AsyncRead for Paced {
     ) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
         let read = Pin::new(&mut self.io).poll_read(cx, buf);
-        if self.working.0.load(Ordering::Relaxed) {
-            self.in_head_since = None;
-            return read;
-        }
-        if buf.filled().len() > before && self.in_head_since.is_none() {
-            self.in_head_since = Some(Instant::now());
-        }
-        if read.is_pending() && self.overdue(cx) {
-            return Poll::Ready(Err(io::Error::new(
-                io::ErrorKind::TimedOut,
-                "the request head did not arrive in time",
-            )));
+        if buf.filled().len() > before {
+            self.activity.leave(IDLE, HEAD);
         }
         read
     }
@@ -90,8 +209,7 @@ impl AsyncWrite for Paced {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        // What is written answers a head, so the next byte read begins another one.
-        self.in_head_since = None;
+        self.activity.leave(IDLE, IDLE);
         Pin::new(&mut self.io).poll_write(cx, buf)
     }
 
@@ -108,7 +226,7 @@ impl AsyncWrite for Paced {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.in_head_since = None;
+        self.activity.leave(IDLE, IDLE);
         Pin::new(&mut self.io).poll_write_vectored(cx, bufs)
     }
 

@@ -7,12 +7,11 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use axum::body::Body;
 use http::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -20,12 +19,8 @@ use super::arrival::{Arrival, Listener, Peer};
 use super::guard::{ConnectionFacts, Guard};
 use super::hosts::Way;
 use super::ingress::IngressKind;
-use super::pace::{Paced, Working};
+use super::pace::{Activity, Paced};
 
-/// A request head must have arrived this long after its first byte.
-const HEAD_TIME_MAX: Duration = Duration::from_secs(10);
-/// A kept-alive connection may stay silent this long.
-const IDLE_MAX: Duration = Duration::from_secs(30);
 /// Request line and headers together.
 const HEAD_BYTES_MAX: usize = 32 << 10;
 /// hyper's read buffer; must hold a head.
@@ -159,39 +154,40 @@ fn admit(shared: &Arc<Shared>, connections: &TaskTracker, arrival: Arrival, kind
     let facts = ConnectionFacts { way, peer: arrival.peer };
     let io = arrival.io;
     connections.spawn(async move {
-        let working = Working::default();
-        let io = TokioIo::new(Paced::new(io, working.clone(), HEAD_TIME_MAX));
-        drive(&seat.shared, io, facts, working).await;
+        let activity = Activity::new();
+        let io = TokioIo::new(Paced::new(io, activity.clone()));
+        drive(&seat.shared, io, facts, activity).await;
         drop(seat);
     });
 }
 
-async fn drive(shared: &Shared, io: TokioIo<Paced>, facts: ConnectionFacts, working: Working) {
+async fn drive(shared: &Shared, io: TokioIo<Paced>, facts: ConnectionFacts, activity: Activity) {
     let service = service_fn(|request: Request<Incoming>| {
-        working.begin();
-        let (facts, working) = (&facts, &working);
+        let request = request.map(|body| activity.arriving(body));
+        let (facts, activity) = (&facts, &activity);
         async move {
-            let response = shared.guard.respond(facts, request.map(Body::new)).await;
-            working.end();
-            Ok::<_, Infallible>(response)
+            let response = shared.guard.respond(facts, request).await;
+            Ok::<_, Infallible>(response.map(|body| activity.leaving(body)))
         }
     });
     let mut builder = http1::Builder::new();
     builder
-        .timer(TokioTimer::new())
-        .header_read_timeout(IDLE_MAX)
+        .header_read_timeout(None)
         .max_header_size(HEAD_BYTES_MAX)
         .max_buf_size(BUFFER_BYTES_MAX);
     let mut connection = pin!(builder.serve_connection(io, service));
+    let mut overdue = pin!(activity.overdue());
     let ended = tokio::select! {
         biased;
-        () = shared.cut_off.cancelled() => return,
         ended = connection.as_mut() => ended,
+        () = shared.cut_off.cancelled() => return,
+        () = overdue.as_mut() => return,
         () = shared.draining.cancelled() => {
             connection.as_mut().graceful_shutdown();
             tokio::select! {
-                () = shared.cut_off.cancelled() => return,
                 ended = connection.as_mut() => ended,
+                () = shared.cut_off.cancelled() => return,
+                () = overdue => return,
             }
         }
     };

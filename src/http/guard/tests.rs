@@ -1,6 +1,7 @@
 use std::net::IpAddr;
 
 use axum::routing::{get, post};
+use futures::StreamExt;
 use http::Method;
 use http_body_util::BodyExt;
 use tokio::sync::watch;
@@ -161,8 +162,11 @@ async fn bodies_are_bounded_announced_or_not() {
 #[tokio::test(start_paused = true)]
 async fn a_body_that_trickles_in_is_given_up() {
     let guard = guard(300, 200);
-    let never = futures::stream::pending::<Result<&'static str, std::convert::Infallible>>();
-    let slow = request(Method::POST, "/read", &[], Body::from_stream(never));
+    let trickle = futures::stream::repeat(()).then(|()| async {
+        tokio::time::sleep(Duration::from_secs(9)).await;
+        Ok::<_, std::convert::Infallible>("x")
+    });
+    let slow = request(Method::POST, "/read", &[], Body::from_stream(trickle));
     assert_eq!(text(guard.respond(&local(), slow).await).await, "the body did not arrive in time");
 }
 

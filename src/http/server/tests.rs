@@ -1,7 +1,8 @@
 use std::time::Duration;
 
 use axum::Router;
-use axum::routing::get;
+use axum::body::Body;
+use axum::routing::{get, post};
 use futures::FutureExt;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::sync::{mpsc, watch};
@@ -43,6 +44,14 @@ impl Harness {
                     let Draining(draining) = request.extensions().get().cloned().unwrap();
                     draining.cancelled().await;
                     "woken"
+                }),
+            )
+            .route("/reads", post(|_: bytes::Bytes| async { "read" }))
+            .route(
+                "/streams",
+                get(|| async {
+                    let silent = futures::stream::pending::<Result<&'static str, Infallible>>();
+                    ([("content-type", "text/event-stream")], Body::from_stream(silent))
                 }),
             )
             .route(
@@ -136,6 +145,29 @@ async fn a_head_that_trickles_in_is_given_up_after_ten_seconds() {
         assert!((9..=12).contains(&took), "{bytes:?}: {took} s");
         trickle.abort();
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_does_not_come_is_given_up_and_long_work_and_streams_are_not() {
+    let mut harness = Harness::new(ConnectionLimits::default());
+    let mut missing = harness.connect().await;
+    let post = b"POST /reads HTTP/1.1\r\nhost: t.example\r\ncontent-length: 5\r\n\r\n";
+    missing.write_all(post).await.unwrap();
+    let began = Instant::now();
+    let said = rest(&mut missing).await;
+    assert!(said.ends_with("the body did not arrive in time"), "{said}");
+    assert!((30..36).contains(&began.elapsed().as_secs()), "{:?}", began.elapsed());
+
+    let (mut waits, mut streams) = (harness.connect().await, harness.connect().await);
+    waits.write_all(b"GET /waits HTTP/1.1\r\nhost: t.example\r\n\r\n").await.unwrap();
+    streams.write_all(b"GET /streams HTTP/1.1\r\nhost: t.example\r\n\r\n").await.unwrap();
+    assert!(head(&mut streams).await.starts_with("HTTP/1.1 200"));
+    harness.entered.wait_for(|count| *count == 1).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(600)).await;
+    assert_eq!(harness.server.open_connections(), 2);
+    tokio::join!(harness.server.shutdown(), async {
+        assert!(rest(&mut waits).await.ends_with("woken"));
+    });
 }
 
 #[tokio::test]
