@@ -79,6 +79,8 @@ pub struct Gateway {
     tunnel: Arc<TunnelHandle>,
     engine: EngineHandle,
     background: TaskTracker,
+    /// Cancelled when the tunnel is closed.
+    over: CancellationToken,
     draining: CancellationToken,
     admin_socket: PathBuf,
     owner: Owner,
@@ -186,8 +188,12 @@ impl Gateway {
             tunnel::start(choice.provider, env, &folders.runtime, probe, entropy.clone());
         server.accept_from(incoming, IngressKind::Tunnel);
         let background = TaskTracker::new();
-        background.spawn(tunnel::follow(handle.state(), public));
-        background.spawn(log_events(handle.events()));
+        // Both end with the tunnel's handle, which lives as long as the gateway does.
+        let over = CancellationToken::new();
+        let follow = tunnel::follow(handle.state(), public);
+        background.spawn(over.clone().run_until_cancelled_owned(follow));
+        let log = log_events(handle.events());
+        background.spawn(over.clone().run_until_cancelled_owned(log));
         let marks = auth.clone();
         let stop = draining.clone();
         background.spawn(async move {
@@ -253,6 +259,7 @@ impl Gateway {
             tunnel: Arc::new(handle),
             engine,
             background,
+            over,
             draining,
             admin_socket,
             owner,
@@ -338,6 +345,7 @@ impl Gateway {
             self.tunnel.close().await;
         };
         tokio::join!(engine, requests);
+        self.over.cancel();
         self.background.wait().await;
         if let Err(error) = self.shared.auth.flush_marks().await {
             tracing::warn!(%error, "last-use marks were not written");
