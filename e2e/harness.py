@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import traceback
 import urllib.parse
@@ -125,12 +126,18 @@ default = true
             [GATEWAY, "--json", "-vv", "serve", "--listen", listen, "--no-open", *flags],
             env=self.environment | (environment or {}), stdout=subprocess.PIPE, stderr=log,
             stdin=subprocess.DEVNULL, text=True)
-        while True:
-            line = self.gateway.stdout.readline()
-            expect(line, f"the gateway ended before it was ready: {self.logs()[-2000:]}")
-            event = json.loads(line)
-            if event["event"] == "ready":
-                return event
+        # A gateway that never gets ready is ended, which ends the reading of its lines.
+        limit = threading.Timer(DEADLINE_SECS, self.gateway.kill)
+        limit.start()
+        try:
+            while True:
+                line = self.gateway.stdout.readline()
+                expect(line, f"the gateway ended before it was ready: {self.logs()[-2000:]}")
+                event = json.loads(line)
+                if event["event"] == "ready":
+                    return event
+        finally:
+            limit.cancel()
 
     def logs(self):
         return "".join(f.read_text(errors="replace") for f in sorted(self.folder.glob("serve-*.log")))
@@ -140,19 +147,24 @@ default = true
         self.gateway.wait(timeout=30)
 
     def close(self):
+        """Ends everything; returns whether the gateway had to be killed for it."""
         for process in reversed(self.processes):
             with contextlib.suppress(ProcessLookupError):
                 process.terminate()
+        stuck = False
         for process in self.processes:
             try:
                 process.wait(timeout=15)
             except subprocess.TimeoutExpired:
+                stuck |= process.args[0] == str(GATEWAY)
                 process.kill()
+                process.wait()
         self._end_runs()
         if os.environ.get("GATEWAY_E2E_KEEP"):
             print(f"kept {self.folder}")
         else:
             shutil.rmtree(self.folder, ignore_errors=True)
+        return stuck
 
     def _end_runs(self):
         """Agents outlive their gateway; those of this lab are ended through their shims."""
@@ -176,7 +188,8 @@ default = true
     def __exit__(self, kind, error, trace):
         if error is not None:
             print(f"--- end of the gateway's log\n{self.logs()[-3000:]}", file=sys.stderr)
-        self.close()
+        stuck = self.close()
+        expect(error is not None or not stuck, "the gateway had not ended 15 s after SIGTERM")
 
     # --- project -----------------------------------------------------------------------------
 

@@ -49,6 +49,10 @@ code() { # expected exit code, command...
         return 1
     }
 }
+cargo_was_given() { # words, each of which cargo was given as an option
+    local word
+    for word in "$@"; do grep -qx -e "--$word" "$scratch/cargo-args" || return 1; done
+}
 says() { grep -qF -e "$1" "$scratch/out" "$scratch/err"; }
 new_home() {
     home=$scratch/$1
@@ -100,6 +104,31 @@ no_cargo() { env -i HOME="$home" PATH="$tools" /bin/sh "$installer"; }
 check 'without Rust a clone cannot be built' code 69 no_cargo
 check 'and it says how to get Rust' says 'rustup.rs'
 check 'nothing was written by any of these' test -z "$(ls -A "$home")"
+
+# --- from a clone -------------------------------------------------------------------------------
+
+# A clone with a cargo that notes how it was called: the real build takes minutes, and is CI's.
+new_home clone-home
+clone=$scratch/'a clone'
+mkdir -p "$clone/install" "$scratch/cargo-bin"
+cp "$installer" "$clone/install/"
+printf '[package]\nname = "gateway"\n' >"$clone/Cargo.toml"
+cat >"$scratch/cargo-bin/cargo" <<CARGO
+#!/bin/sh
+printf '%s\n' "\$@" >"$scratch/cargo-args"
+mkdir -p "$clone/target/release" && cp "$program" "$clone/target/release/gateway"
+CARGO
+chmod +x "$scratch/cargo-bin/cargo"
+from_clone() { (cd "$clone/install" && as_user env PATH="$scratch/cargo-bin:/usr/bin:/bin" sh "$1"); }
+check 'it builds the clone it is in' code 0 from_clone ./install.sh
+check 'as a release, from the lock file' cargo_was_given release locked
+check 'and installs what was built' cmp -s "$home/.local/bin/gateway" "$program"
+check 'also from its own folder' code 0 from_clone install.sh
+check 'which changes nothing' says 'nothing changed'
+printf '#!/bin/sh\nexit 101\n' >"$scratch/cargo-bin/cargo"
+before=$(listing "$home")
+check 'a failed build is an error' code 1 from_clone ./install.sh
+check 'that changes nothing' test "$before" = "$(listing "$home")"
 
 # --- install, and again ---------------------------------------------------------------------------
 
@@ -250,9 +279,9 @@ check 'the plist is one' plist
 cat <<'SAID'
 
 Not run here: a live systemd user manager (this script reads the unit with systemd-analyze and sees the
-refusal where there is no manager; e2e/service.sh runs one), and the removal of keyring entries. Not run
-anywhere yet: launchd (the plist is only parsed) and Windows (install.ps1, and the refusal of `gateway
-service` there).
+refusal where there is no manager; e2e/service.sh runs one), a real build (cargo is a stand-in), and the
+removal of keyring entries. Not run anywhere yet: launchd (the plist is only parsed) and Windows
+(install.ps1, and the refusal of `gateway service` there).
 SAID
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ]

@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
 """The whole thread for real: sign-in, task, real Claude Code in its own clone, result and diff."""
 
-import asyncio
+import signal
+import urllib.parse
 
+from edges import NgrokEdge, NobodyAt, QuickEdge
 from harness import Lab, McpUser, expect, main
 
 SCENARIOS = {
@@ -84,4 +86,32 @@ def no_tunnel(mode):
     return case
 
 
-main({"no-tunnel-modern": no_tunnel("auto"), "no-tunnel-legacy": no_tunnel("legacy")})
+def through(edge_of):
+    """The same by the public address; then the tunnel's end, in order and by SIGKILL."""
+    async def case():
+        with Lab(SCENARIOS, "round-trip") as lab, edge_of(lab) as edge:
+            lab.make_project()
+            lab.configure(TOOLS + "\n" + edge.configuration())
+            client = lab.json("mint-client")
+            ready = edge.serve()
+            with NobodyAt(urllib.parse.urlsplit(ready["local_url"]).port):
+                user = await round_trip(lab, ready["connector_url"], client, "auto", edge)
+                edge.expect_in_use()
+                edge.expect_foreign_host_refused()
+            expect(user.consents == 1, f"{user.consents} consents")
+            expect(lab.json("status")["public_url"] == ready["public_url"], "status names another address")
+            expect(all(f"host: {edge.host}".encode() in head.lower() or b"evil.example" in head
+                       for head in edge.proxy.heads), "a request under another name")
+            lab.stop()
+            edge.expect_down()
+            edge.serve()
+            edge.expect_in_use()
+            lab.stop(signal.SIGKILL)
+            edge.expect_down()
+            for secret in (client["client_secret"], NgrokEdge.AUTHTOKEN):
+                expect(secret not in lab.logs(), "a secret is in the log")
+    return case
+
+
+main({"no-tunnel-modern": no_tunnel("auto"), "no-tunnel-legacy": no_tunnel("legacy"),
+      "ngrok": through(NgrokEdge), "cloudflare-quick": through(QuickEdge)})

@@ -2,12 +2,12 @@
 //!
 //! `GATEWAY_E2E_CLAUDE=/path/to/claude cargo test --features e2e --test claude_real`. Needs
 //! `python3`, which plays the model (`e2e/scripted_model.py`).
+#![expect(clippy::unwrap_used, reason = "what a test needs and does not get fails the test")]
 mod claude_support;
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
@@ -128,8 +128,6 @@ fn set_up() -> (TempDir, Model, Bench) {
 /// A shell script in the work folder, started by `sh NAME`.
 fn script(bench: &Bench, name: &str, text: &str) {
     std::fs::write(bench.work(name), text).unwrap();
-    let mode = std::fs::Permissions::from_mode(0o755);
-    std::fs::set_permissions(bench.work(name), mode).unwrap();
 }
 
 fn answer(ended: &Ended) -> &str {
@@ -174,7 +172,8 @@ async fn hello_is_answered_with_turns_cost_and_nothing_to_remark() {
 
 #[tokio::test]
 async fn prompts_arrive_byte_for_byte() {
-    let long = format!("[scenario:hello] {}\nlast", "line \u{2028} \"q\" \\ \t\u{1f600}\r\n".repeat(5000));
+    let long =
+        format!("[scenario:hello] {}\nlast", "line \u{2028} \"q\" \\ \t\u{1f600}\r\n".repeat(5000));
     for prompt in ["--help", "; rm -rf / #", "-", long.as_str()] {
         let (_root, model, bench) = set_up();
         let (ended, _) = bench.fresh(prompt).ended().await;
@@ -199,6 +198,23 @@ fn contains_text(value: &Value, text: &str) -> bool {
         Value::Object(map) => map.values().any(|value| contains_text(value, text)),
         _ => false,
     }
+}
+
+#[tokio::test]
+async fn a_prompt_is_words_no_command_of_the_program_and_no_way_to_read_a_file() {
+    let (_root, _model, bench) = set_up();
+    let (ended, _) = bench.fresh("/config permissionMode=acceptEdits").ended().await;
+    assert_completed(&ended);
+    assert!(answer(&ended).starts_with("echo: /config"), "{}", answer(&ended));
+    assert!(!bench.path("home/.claude/settings.json").exists());
+
+    let (_root, model, bench) = set_up();
+    let secret = bench.path("secret");
+    std::fs::write(&secret, "the-owners-secret").unwrap();
+    let (ended, _) = bench.fresh(&format!("look at @{} please", secret.display())).ended().await;
+    assert_completed(&ended);
+    let log = std::fs::read_to_string(&model.log).unwrap();
+    assert!(log.contains("look at @") && !log.contains("the-owners-secret"));
 }
 
 #[tokio::test]
@@ -279,8 +295,9 @@ async fn an_untrusted_projects_hook_and_servers_do_not_run() {
             {"type": "command", "command": format!("touch {}", hooked.display())}]}]}});
         std::fs::create_dir(bench.work(".claude")).unwrap();
         std::fs::write(bench.work(".claude/settings.json"), hook.to_string()).unwrap();
-        script(&bench, "server.sh", &format!("#!/bin/sh\ntouch {}\n", served.display()));
-        let servers = json!({"mcpServers": {"x": {"command": bench.work("server.sh")}}});
+        script(&bench, "server.sh", &format!("touch {}\n", served.display()));
+        let servers =
+            json!({"mcpServers": {"x": {"command": "sh", "args": [bench.work("server.sh")]}}});
         std::fs::write(bench.work(".mcp.json"), servers.to_string()).unwrap();
         let mut job = bench.job("[scenario:hello] hi", Start::Fresh);
         job.trust_project_config = trusted;
@@ -426,8 +443,7 @@ async fn a_background_commands_end_gives_the_answer() {
 #[tokio::test]
 async fn a_background_command_that_ended_during_the_turn_still_gets_its_own_turn() {
     let (_root, model, bench) = set_up();
-    let mut run =
-        bench.fresh("[scenario:background-in-turn cmd=\"touch ended\" gate=bit] x");
+    let mut run = bench.fresh("[scenario:background-in-turn cmd=\"touch ended\" gate=bit] x");
     let question = run.question().await;
     run.answer(&question, Decision::Allow).await;
     model.waits_at("bit").await;
@@ -537,7 +553,8 @@ async fn driving_process() {
             let names: Vec<String> = report.items.iter().map(name).collect();
             let line = serde_json::to_string(&(report.offset, &names)).unwrap();
             stored.write_all(format!("{line}\n").as_bytes()).unwrap();
-            let is_result = |item: &Item| matches!(item, Item::Usage { cost, .. } if cost.usd > 0.0);
+            let is_result =
+                |item: &Item| matches!(item, Item::Usage { cost, .. } if cost.usd > 0.0);
             if who["dies_at_result"] == true && report.items.iter().any(is_result) {
                 let me = gateway_os::process::ProcessId::current().unwrap();
                 gateway_os::process::signal(&me, gateway_os::process::Signal::Kill).unwrap();
@@ -564,8 +581,9 @@ struct Trial {
 }
 
 impl Trial {
-    fn prepare(&self, bench: &Bench) {
-        let wait = "echo run >> runs; touch started; while ! test -e go; do sleep 0.05; done; echo done";
+    fn prepare(bench: &Bench) {
+        let wait =
+            "echo run >> runs; touch started; while ! test -e go; do sleep 0.05; done; echo done";
         script(bench, "wait.sh", wait);
     }
 
@@ -592,7 +610,7 @@ impl Trial {
     /// The same task undisturbed, and with its gateway killed at the moment.
     async fn ends_the_same(&self) {
         let (_root, model, bench) = set_up();
-        self.prepare(&bench);
+        Self::prepare(&bench);
         let mut job = bench.job(self.prompt, Start::Fresh);
         job.allowed_tools = self.rules.iter().map(|&rule| rule.to_owned()).collect();
         let run = bench.run(job);
@@ -603,7 +621,7 @@ impl Trial {
         let expected = named(&reports);
 
         let (_root, model, bench) = set_up();
-        self.prepare(&bench);
+        Self::prepare(&bench);
         let mut driver = Driver::start(&bench, model.port, self);
         let stored = if self.moment == Moment::Result {
             driver.dead()

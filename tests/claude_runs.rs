@@ -1,4 +1,5 @@
 //! Whole runs of the Claude executor against a stand-in for the program, through the real shim.
+#![expect(clippy::unwrap_used, reason = "what a test needs and does not get fails the test")]
 mod claude_support;
 
 use std::collections::BTreeMap;
@@ -30,7 +31,7 @@ fn bench() -> (TempDir, Bench) {
     (root, bench)
 }
 
-fn steps(steps: Value) -> String {
+fn steps(steps: &Value) -> String {
     steps.to_string()
 }
 
@@ -52,7 +53,7 @@ fn failure(verdict: &Verdict) -> FailureKind {
 #[tokio::test]
 async fn a_run_ends_with_its_answer_and_leaves_no_process() {
     let (_root, bench) = bench();
-    let run = bench.fresh(&steps(json!([["text", "hello"], ["result", {"result": "bye"}]])));
+    let run = bench.fresh(&steps(&json!([["text", "hello"], ["result", {"result": "bye"}]])));
     let (ended, reports) = run.ended().await;
     assert_eq!(ended.verdict, Verdict::Completed);
     assert_eq!(ended.answer.as_deref(), Some("bye"));
@@ -69,7 +70,7 @@ async fn a_run_ends_with_its_answer_and_leaves_no_process() {
 #[tokio::test]
 async fn the_agent_gets_the_command_line_and_nothing_of_ours() {
     let (_root, bench) = bench();
-    let run = bench.fresh(&steps(json!([["result", {}]])));
+    let run = bench.fresh(&steps(&json!([["result", {}]])));
     run.ended().await;
     let stdout = std::fs::read_to_string(bench.path("run/stdout")).unwrap();
     let init: Value = serde_json::from_str(stdout.lines().next().unwrap()).unwrap();
@@ -94,7 +95,7 @@ async fn allowing_gives_the_input_back_and_denying_brings_the_words() {
         ),
     ] {
         let (_root, bench) = bench();
-        let prompt = steps(json!([["ask", "q1", "Bash", input], ["result", {}]]));
+        let prompt = steps(&json!([["ask", "q1", "Bash", input], ["result", {}]]));
         let mut run = bench.fresh(&prompt);
         assert_eq!(run.question().await, "q1");
         run.answer("q1", decision.clone()).await;
@@ -115,7 +116,7 @@ async fn the_second_result_after_a_background_command_is_the_answer() {
     let (_root, bench) = bench();
     let tasks = |tasks: Value| json!(["emit", {"type": "system", "subtype": "background_tasks_changed", "tasks": tasks}]);
     let gate = bench.path("gate");
-    let prompt = steps(json!([
+    let prompt = steps(&json!([
         tasks(json!([{"task_id": "b"}])),
         ["result", {"result": "started"}],
         ["state", "idle"],
@@ -137,7 +138,7 @@ async fn the_second_result_after_a_background_command_is_the_answer() {
 async fn an_agent_that_reports_no_state_is_over_after_a_while_of_silence() {
     let (_root, mut bench) = bench();
     bench.settings.patience.settle = std::time::Duration::from_millis(50);
-    let prompt = steps(json!([["result", {}], ["stay"]]));
+    let prompt = steps(&json!([["result", {}], ["stay"]]));
     let (ended, _) = bench.fresh(&prompt).ended().await;
     assert_eq!(ended.verdict, Verdict::Completed);
     assert_eq!(ended.notes, Vec::<String>::new());
@@ -147,7 +148,7 @@ async fn an_agent_that_reports_no_state_is_over_after_a_while_of_silence() {
 async fn background_work_that_never_ends_does_not_hold_the_answer_for_ever() {
     let (_root, mut bench) = bench();
     bench.settings.patience.background = std::time::Duration::from_millis(50);
-    let prompt = steps(json!([
+    let prompt = steps(&json!([
         ["emit", {"type": "system", "subtype": "task_started", "task_id": "b"}],
         ["result", {"result": "the server runs"}],
         ["state", "idle"],
@@ -162,7 +163,7 @@ async fn background_work_that_never_ends_does_not_hold_the_answer_for_ever() {
 #[tokio::test]
 async fn a_cancelled_agent_goes_at_the_first_step_and_its_question_is_withdrawn() {
     let (_root, bench) = bench();
-    let mut run = bench.fresh(&steps(json!([["ask", "q1", "Bash", {"command": "x"}]])));
+    let mut run = bench.fresh(&steps(&json!([["ask", "q1", "Bash", {"command": "x"}]])));
     run.question().await;
     run.cancel(Pace::Orderly).await;
     run.cancel(Pace::Orderly).await;
@@ -184,7 +185,7 @@ async fn what_ignores_every_word_and_signal_is_gone_in_eight_seconds_with_its_ch
         format!("trap '' TERM INT HUP; echo $$ > {}; while :; do sleep 1; done", path.display())
     };
     let daemon = format!("setsid sh -c \"{}\" &", stubborn(&second).replace('$', "\\$"));
-    let prompt = steps(json!([
+    let prompt = steps(&json!([
         ["spawn", stubborn(&first)],
         ["spawn", daemon],
         ["deaf"],
@@ -210,7 +211,7 @@ async fn what_ignores_every_word_and_signal_is_gone_in_eight_seconds_with_its_ch
 #[tokio::test]
 async fn an_emergency_takes_below_a_second_also_in_the_middle_of_a_slow_cancellation() {
     let (_root, bench) = bench();
-    let mut run = bench.fresh(&steps(json!([["deaf"], ["text", "deaf"], ["hang"]])));
+    let mut run = bench.fresh(&steps(&json!([["deaf"], ["text", "deaf"], ["hang"]])));
     run.until(|item| *item == Item::Text("deaf".into())).await;
     run.cancel(Pace::Orderly).await;
     let begun = std::time::Instant::now();
@@ -229,7 +230,7 @@ async fn an_agent_that_stays_after_its_answer_is_ended_and_the_answer_counts() {
     bench.settings.patience.end_session = quick;
     bench.settings.patience.signal = quick;
     let prompt =
-        steps(json!([["deaf"], ["result", {"result": "bye"}], ["state", "idle"], ["hang"]]));
+        steps(&json!([["deaf"], ["result", {"result": "bye"}], ["state", "idle"], ["hang"]]));
     let (ended, _) = bench.fresh(&prompt).ended().await;
     assert_eq!(ended.verdict, Verdict::Completed);
     assert_eq!(ended.answer.as_deref(), Some("bye"));
@@ -240,7 +241,7 @@ async fn an_agent_that_stays_after_its_answer_is_ended_and_the_answer_counts() {
 async fn a_gateway_that_leaves_and_comes_back_loses_nothing_and_takes_nothing_twice() {
     let (_root, bench) = bench();
     let gate = bench.path("gate");
-    let prompt = steps(json!([
+    let prompt = steps(&json!([
         ["text", "one"],
         ["text", "two"],
         ["meet", gate],
@@ -275,7 +276,7 @@ async fn a_gateway_that_leaves_and_comes_back_loses_nothing_and_takes_nothing_tw
 #[tokio::test]
 async fn a_run_that_ended_unseen_is_judged_from_what_it_left() {
     let (_root, bench) = bench();
-    let prompt = steps(json!([["text", "one"], ["result", {"result": "done"}]]));
+    let prompt = steps(&json!([["text", "one"], ["result", {"result": "done"}]]));
     let (first, all) = bench.fresh(&prompt).ended().await;
     for report in [0, all[0].offset, offset(&all)] {
         let (again, reports) = bench.attach(&prompt, report).ended().await;
@@ -289,7 +290,7 @@ async fn a_run_that_ended_unseen_is_judged_from_what_it_left() {
 #[tokio::test]
 async fn a_run_that_was_never_started_is_started_once() {
     let (_root, bench) = bench();
-    let prompt = steps(json!([["text", "one"], ["result", {}]]));
+    let prompt = steps(&json!([["text", "one"], ["result", {}]]));
     let (one, two) = tokio::join!(
         bench.attach(&prompt, 0).ended(),
         bench.run(bench.job(&prompt, Start::Fresh)).ended()
@@ -305,7 +306,7 @@ async fn an_agent_whose_shim_was_killed_is_followed_to_its_end() {
     let gate = bench.path("gate");
     // An agent whose input is closed finishes its turn, as Claude Code does.
     let prompt = steps(
-        json!([["mute", "deaf"], ["meet", gate], ["text", "late"], ["result", {"result": "done"}], ["exit", 0]]),
+        &json!([["mute", "deaf"], ["meet", gate], ["text", "late"], ["result", {"result": "done"}], ["exit", 0]]),
     );
     let run = bench.fresh(&prompt);
     appears(&gate).await;
@@ -327,7 +328,7 @@ async fn an_agent_whose_shim_was_killed_is_followed_to_its_end() {
 #[tokio::test]
 async fn an_agent_whose_shim_was_killed_can_still_be_cancelled() {
     let (_root, bench) = bench();
-    let prompt = steps(json!([["deaf"], ["text", "deaf"], ["hang"]]));
+    let prompt = steps(&json!([["deaf"], ["text", "deaf"], ["hang"]]));
     let mut run = bench.fresh(&prompt);
     run.until(|item| *item == Item::Text("deaf".into())).await;
     let state: Value =
@@ -346,14 +347,15 @@ async fn an_agent_whose_shim_was_killed_can_still_be_cancelled() {
 #[tokio::test]
 async fn an_exit_without_a_result_is_a_crash_and_stderr_tells_why() {
     let (_root, bench) = bench();
-    let prompt = steps(json!([["text", "working"], ["stderr", "Error: out of luck"], ["exit", 1]]));
+    let prompt =
+        steps(&json!([["text", "working"], ["stderr", "Error: out of luck"], ["exit", 1]]));
     let (ended, _) = bench.fresh(&prompt).ended().await;
     let Verdict::Failed(failure) = ended.verdict else { panic!("{ended:?}") };
     assert_eq!(failure.kind, FailureKind::Crashed);
     assert!(failure.message.contains("exit code 1 without a result: Error: out of luck"));
     assert_eq!(ended.answer.as_deref(), Some("working"));
     let (_root, bench) = self::bench();
-    let (ended, _) = bench.fresh(&steps(json!([["die", 9]]))).ended().await;
+    let (ended, _) = bench.fresh(&steps(&json!([["die", 9]]))).ended().await;
     let Verdict::Failed(failure) = ended.verdict else { panic!("{ended:?}") };
     assert!(failure.message.contains("signal 9"), "{}", failure.message);
 }
@@ -363,7 +365,7 @@ async fn a_second_refusal_of_the_key_ends_the_run() {
     let (_root, bench) = bench();
     let retry = json!(["emit", {"type": "system", "subtype": "api_retry", "attempt": 1,
         "max_retries": 4, "error_status": 401, "error": "authentication_failed"}]);
-    let (ended, reports) = bench.fresh(&steps(json!([retry, retry, ["hang"]]))).ended().await;
+    let (ended, reports) = bench.fresh(&steps(&json!([retry, retry, ["hang"]]))).ended().await;
     assert_eq!(failure(&ended.verdict), FailureKind::Authentication);
     let items = items(&reports);
     assert_eq!(items.iter().filter(|item| matches!(item, Item::Waiting(_))).count(), 2);
@@ -372,7 +374,7 @@ async fn a_second_refusal_of_the_key_ends_the_run() {
 #[tokio::test]
 async fn an_api_failure_is_a_failure_of_the_service() {
     let (_root, bench) = bench();
-    let prompt = steps(json!([["result", {"is_error": true, "terminal_reason": "api_error",
+    let prompt = steps(&json!([["result", {"is_error": true, "terminal_reason": "api_error",
         "result": "API Error: 500 boom"}]]));
     let (ended, _) = bench.fresh(&prompt).ended().await;
     assert_eq!(failure(&ended.verdict), FailureKind::Api);
@@ -381,7 +383,7 @@ async fn an_api_failure_is_a_failure_of_the_service() {
 #[tokio::test]
 async fn too_much_output_ends_the_run_as_such() {
     let (_root, bench) = bench();
-    let prompt = steps(json!([["text", "x".repeat(200_000)], ["hang"]]));
+    let prompt = steps(&json!([["text", "x".repeat(200_000)], ["hang"]]));
     let mut job = bench.job(&prompt, Start::Fresh);
     job.output_bytes_max = 100_000;
     let (ended, _) = bench.run(job).ended().await;
@@ -391,7 +393,7 @@ async fn too_much_output_ends_the_run_as_such() {
 #[tokio::test]
 async fn a_line_of_five_megabytes_and_stray_lines_do_not_stop_a_run() {
     let (_root, bench) = bench();
-    let prompt = steps(json!([
+    let prompt = steps(&json!([
         ["text", "x".repeat(5 << 20)],
         ["raw", "a stray line"],
         ["raw", "{\"type\":\"assistant\",\"mess"],
@@ -414,7 +416,7 @@ async fn what_an_agent_leaves_behind_is_ended_and_told() {
     let pid = bench.path("pid");
     let command = format!("echo $$ > {}; while :; do sleep 1; done", pid.display());
     let gate = bench.path("gate");
-    let prompt = steps(json!([["spawn", command], ["meet", gate], ["result", {}]]));
+    let prompt = steps(&json!([["spawn", command], ["meet", gate], ["result", {}]]));
     let run = bench.fresh(&prompt);
     appears(&pid).await;
     std::fs::write(bench.path("gate.go"), "").unwrap();

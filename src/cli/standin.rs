@@ -53,7 +53,10 @@ fn run(
 fn session(arguments: &[String]) -> io::Result<String> {
     let id = arguments.iter().find_map(|argument| argument.strip_prefix("--session-id="));
     id.map(str::to_owned).ok_or_else(|| {
-        io::Error::new(io::ErrorKind::InvalidInput, "this subcommand is internal to `doctor --deep`")
+        io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "this subcommand is internal to `doctor --deep`",
+        )
     })
 }
 
@@ -79,7 +82,11 @@ fn converse(
             Some("control_request") => {
                 let id = &message["request_id"];
                 let response = json!({ "subtype": "success", "request_id": id });
-                writeln!(output, "{}", json!({ "type": "control_response", "response": response }))?;
+                writeln!(
+                    output,
+                    "{}",
+                    json!({ "type": "control_response", "response": response })
+                )?;
                 if message["request"]["subtype"] == "end_session" {
                     return output.flush();
                 }
@@ -93,9 +100,7 @@ fn converse(
 /// Does the work and tells of it.
 fn turn(session: &str, folder: &Path) -> io::Result<Vec<Value>> {
     std::fs::write(folder.join(FILE), CONTENT)?;
-    let state = |state: &str| {
-        json!({ "type": "system", "subtype": "session_state_changed", "state": state, "session_id": session })
-    };
+    let state = |state: &str| json!({ "type": "system", "subtype": "session_state_changed", "state": state, "session_id": session });
     let assistant = |id: &str, block: Value| {
         json!({
             "type": "assistant",
@@ -176,7 +181,16 @@ mod tests {
         let kinds: Vec<String> = events.iter().map(kind).collect();
         assert_eq!(
             kinds,
-            ["system", "system", "assistant", "user", "assistant", "result", "system", "control_response"]
+            [
+                "system",
+                "system",
+                "assistant",
+                "user",
+                "assistant",
+                "result",
+                "system",
+                "control_response"
+            ]
         );
         assert_eq!(events[5]["result"], ANSWER);
         assert_eq!(std::fs::read_to_string(folder.path().join(FILE)).unwrap(), CONTENT);

@@ -77,7 +77,7 @@ impl Clients {
     /// # Errors
     ///
     /// When the database cannot be read.
-    pub(super) async fn list(&self) -> Result<Value, CallError> {
+    pub(super) fn list(&self) -> Result<Value, CallError> {
         let now = self.clock.now();
         let clients = self.auth.clients().map_err(refusal)?;
         let clients: Vec<Value> = clients.iter().map(|client| client_json(client, now)).collect();

@@ -79,11 +79,6 @@ impl StartupError {
         Self::Setting(error.to_string())
     }
 
-    #[expect(clippy::needless_pass_by_value, reason = "the form that map_err takes")]
-    fn certificates(error: reqwest::Error) -> Self {
-        Self::System(std::io::Error::other(error.to_string()))
-    }
-
     /// What to do about it.
     #[must_use]
     pub fn hint(&self) -> String {

@@ -78,7 +78,7 @@ impl Owner {
                     self.clients.mint(&name, &scopes, &projects, public).await
                 }
             }
-            Call::ListClients => self.clients.list().await,
+            Call::ListClients => self.clients.list(),
             Call::RevokeClient { client } => self.clients.revoke(&client).await,
             Call::ExpireClient { client, at } => self.clients.expire(&client, at).await,
             Call::Reload => self.running()?.1.reload().await,

@@ -13,6 +13,7 @@ use hmac::{Hmac, Mac};
 use http::{HeaderName, HeaderValue, StatusCode};
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
+use tokio::sync::OnceCell;
 use url::Url;
 
 use crate::clock::Entropy;
@@ -26,23 +27,15 @@ const LIMIT: Duration = Duration::from_secs(10);
 pub(super) struct Probe {
     key: Arc<[u8; 32]>,
     entropy: Arc<dyn Entropy>,
-    client: reqwest::Client,
+    /// Made at the first question: loading the system's certificates takes longer than all else
+    /// of a start, and without a tunnel nobody ever asks.
+    client: Arc<OnceCell<reqwest::Client>>,
 }
 
 impl Probe {
     /// A probe with a fresh key.
-    ///
-    /// # Errors
-    ///
-    /// When the system's certificates cannot be loaded.
-    pub(super) fn new(entropy: Arc<dyn Entropy>) -> Result<Self, reqwest::Error> {
-        let client = reqwest::Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .timeout(LIMIT)
-            .pool_max_idle_per_host(0)
-            .user_agent(concat!("gateway/", env!("CARGO_PKG_VERSION")))
-            .build()?;
-        Ok(Self { key: Arc::new(entropy.bytes()), entropy, client })
+    pub(super) fn new(entropy: Arc<dyn Entropy>) -> Self {
+        Self { key: Arc::new(entropy.bytes()), entropy, client: Arc::default() }
     }
 
     /// Asks `url` once.
@@ -54,7 +47,8 @@ impl Probe {
     pub(super) async fn ask(&self, url: &Url) -> Result<(), VerifyError> {
         let question = hex(&self.entropy.bytes::<16>());
         let target = url.join("healthz").map_err(|error| not_yet(&error))?;
-        let request = self.client.get(target).header(&HEADER, &question);
+        let client = self.client.get_or_try_init(client).await.map_err(|error| not_yet(&error))?;
+        let request = client.get(target).header(&HEADER, &question);
         let response = request.send().await.map_err(|error| not_yet(&root_cause(&error)))?;
         let answer = response.headers().get(&HEADER).map(HeaderValue::as_bytes);
         if answer.is_some_and(|answer| answer.ct_eq(self.answer(&question).as_bytes()).into()) {
@@ -95,6 +89,22 @@ impl Probe {
     }
 }
 
+/// Loads the system's certificates, off the threads that answer requests.
+async fn client() -> Result<reqwest::Client, String> {
+    let built = tokio::task::spawn_blocking(|| {
+        reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .timeout(LIMIT)
+            .pool_max_idle_per_host(0)
+            .user_agent(concat!("gateway/", env!("CARGO_PKG_VERSION")))
+            .build()
+    });
+    let client = built.await.map_err(|error| error.to_string())?;
+    client.map_err(|error| {
+        format!("the system's certificates cannot be loaded: {}", root_cause(&error))
+    })
+}
+
 fn not_yet(cause: &dyn std::fmt::Display) -> VerifyError {
     VerifyError::NotYet(cause.to_string())
 }
@@ -119,8 +129,7 @@ mod tests {
 
     #[test]
     fn two_processes_answer_the_same_question_differently() {
-        crate::gateway::install_crypto();
-        let probe = |seed| Probe::new(Arc::new(SeededEntropy::new(seed))).unwrap();
+        let probe = |seed| Probe::new(Arc::new(SeededEntropy::new(seed)));
         assert_eq!(probe(1).answer("q"), probe(1).answer("q"));
         assert_ne!(probe(1).answer("q"), probe(2).answer("q"));
     }

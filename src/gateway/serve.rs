@@ -121,6 +121,7 @@ impl Gateway {
     /// # Errors
     ///
     /// See [`StartupError`]; then nothing is left running.
+    #[expect(clippy::too_many_lines, reason = "the whole composition, step by step, in one place")]
     pub async fn start(setup: Setup) -> Result<Self, StartupError> {
         super::install_crypto();
         let Setup { loaded, folders, env, clock, entropy, .. } = &setup;
@@ -155,7 +156,7 @@ impl Gateway {
         )?;
         let clients = Clients::new(auth.clone(), secrets.clone(), clock.clone());
         let draining = CancellationToken::new();
-        let probe = Probe::new(entropy.clone()).map_err(StartupError::certificates)?;
+        let probe = Probe::new(entropy.clone());
         let (shown, shown_now) = watch::channel(Shown::of(config, workspaces.clone()));
         let mcp = McpParts {
             tasks: Arc::new(EngineTasks::new(engine.clone(), state.store.clone(), shown_now)),
@@ -522,10 +523,10 @@ async fn log_events(mut events: tokio::sync::broadcast::Receiver<gateway_tunnels
     use tokio::sync::broadcast::error::RecvError;
     loop {
         match events.recv().await {
-            Ok(event) => match event.hint() {
-                Some(hint) => tracing::warn!(%event, hint, "tunnel"),
-                None => tracing::info!(%event, "tunnel"),
-            },
+            Ok(event) => {
+                let hint = event.hint();
+                tracing::info!(%event, hint, "tunnel");
+            }
             Err(RecvError::Lagged(missed)) => tracing::warn!(missed, "tunnel events were missed"),
             Err(RecvError::Closed) => return,
         }

@@ -158,8 +158,7 @@ impl Shared {
             return refusal;
         }
         let folds = !reads_streams(&parts.headers);
-        let response = self.forward(parts, bytes, principal, BOTH_FORMS).await;
-        let response = in_rpc_shape(response, &seen.id).await;
+        let response = self.forward(parts, bytes, principal, BOTH_FORMS, &seen.id).await;
         if folds { folded(response, &seen.id).await } else { response }
     }
 
@@ -180,8 +179,7 @@ impl Shared {
         if let Some(refusal) = self.check_session(&parts.headers, principal, &Value::Null) {
             return refusal;
         }
-        let response = self.forward(parts, Bytes::new(), principal, STREAM).await;
-        in_rpc_shape(response, &Value::Null).await
+        self.forward(parts, Bytes::new(), principal, STREAM, &Value::Null).await
     }
 
     /// A session that is unknown, ended, or somebody else's does not exist: the client opens a new
@@ -195,11 +193,7 @@ impl Shared {
         let session = headers.get(SESSION_ID)?;
         let known =
             session.to_str().is_ok_and(|session| self.sessions.belongs_to(session, &principal.key));
-        if known {
-            return None;
-        }
-        let message = "Session not found: send initialize again, without a session id";
-        Some(rpc_error(StatusCode::NOT_FOUND, INVALID_REQUEST, message, id))
+        if known { None } else { Some(session_not_found(id)) }
     }
 
     /// The challenge by which clients ask their user for more (step-up); the tools check again.
@@ -222,12 +216,19 @@ impl Shared {
         bytes: Bytes,
         principal: &Arc<Principal>,
         accept: HeaderValue,
+        id: &Value,
     ) -> Response<Body> {
+        let has_session = parts.headers.contains_key(SESSION_ID);
         parts.headers.insert(header::ACCEPT, accept);
         parts.headers.insert(header::CONTENT_TYPE, JSON);
         let request = Request::from_parts(parts, Full::new(bytes));
         let handled = self.protocol.handle(request);
-        OWNER.scope(principal.key.clone(), handled).await.map(crate::http::infallible)
+        let response = OWNER.scope(principal.key.clone(), handled).await;
+        if has_session && response.status().is_server_error() {
+            // All that fails there is a session that ended between the check and its use.
+            return session_not_found(id);
+        }
+        in_rpc_shape(response.map(crate::http::infallible), id).await
     }
 }
 
@@ -248,6 +249,11 @@ fn accepts_stream(headers: &HeaderMap) -> bool {
         headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
     let anything = |accept: &str| accept.trim().is_empty() || accept.contains("*/*");
     !headers.contains_key(header::ACCEPT) || reads_streams(headers) || accepts.any(anything)
+}
+
+fn session_not_found(id: &Value) -> Response<Body> {
+    let message = "Session not found: send initialize again, without a session id";
+    rpc_error(StatusCode::NOT_FOUND, INVALID_REQUEST, message, id)
 }
 
 fn body_refused(err: BodyError) -> Response<Body> {

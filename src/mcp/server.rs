@@ -99,7 +99,7 @@ impl ServerHandler for GatewayServer {
     }
 
     fn get_tool(&self, name: &str) -> Option<Tool> {
-        tools::declaration(name).cloned()
+        tools::outline(name).cloned()
     }
 
     async fn list_tools(

@@ -63,6 +63,13 @@ pub trait Tasks: fmt::Debug + Send + Sync + 'static {
     /// All projects, sorted by name.
     fn projects(&self) -> BoxFuture<'_, Result<Vec<ProjectView>, Unavailable>>;
 
+    /// The names of all projects; no look into any of them, so it is cheap where [`Self::projects`]
+    /// is not.
+    fn project_names(&self) -> BoxFuture<'_, Result<Vec<String>, Unavailable>> {
+        let projects = self.projects();
+        Box::pin(async move { Ok(projects.await?.into_iter().map(|it| it.name).collect()) })
+    }
+
     /// The task's questions and permission requests, oldest first.
     fn requests<'a>(&'a self, id: &'a TaskId) -> BoxFuture<'a, Result<Vec<Request>, Unavailable>>;
 }

@@ -67,16 +67,13 @@ impl Examination {
     pub fn check(&mut self, limit: Duration) -> Result<Soundness, StoreError> {
         let until = Instant::now() + limit;
         self.connection.progress_handler(STEPS, Some(move || Instant::now() >= until))?;
-        let found = self.connection.query_row("PRAGMA quick_check(1)", [], |row| {
-            row.get::<_, String>(0)
-        });
+        let found =
+            self.connection.query_row("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0));
         self.connection.progress_handler(0, None::<fn() -> bool>)?;
         match found {
             Ok(answer) if answer == "ok" => Ok(Soundness::Sound),
             Ok(_) => Err(StoreError::Corrupt),
-            Err(error)
-                if error.sqlite_error_code() == Some(ErrorCode::OperationInterrupted) =>
-            {
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::OperationInterrupted) => {
                 Ok(Soundness::Unfinished)
             }
             Err(error) => Err(error.into()),
@@ -161,7 +158,8 @@ mod tests {
         file.seek(SeekFrom::Start(4096)).unwrap();
         file.write_all(&[0x5a; 4096 * 2]).unwrap();
         drop(file);
-        let found = Examination::open(&path).and_then(|mut open| open.check(Duration::from_secs(60)));
+        let found =
+            Examination::open(&path).and_then(|mut open| open.check(Duration::from_secs(60)));
         assert_eq!(found.unwrap_err(), StoreError::Corrupt);
     }
 }

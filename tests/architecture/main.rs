@@ -70,7 +70,7 @@ fn sources() -> Vec<Source> {
 
 fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).expect("the folder is part of the repository") {
-        let path = entry.unwrap().path();
+        let path = entry.expect("the folder can be read").path();
         if path.is_dir() {
             collect(&path, files);
         } else if path.extension().is_some_and(|extension| extension == "rs") {
@@ -80,8 +80,8 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
 }
 
 fn read(path: &Path) -> Source {
-    let name = path.strip_prefix(root()).unwrap().to_string_lossy().replace('\\', "/");
-    Source::parse(name, &fs::read_to_string(path).unwrap())
+    let name = path.strip_prefix(root()).unwrap_or(path).to_string_lossy().replace('\\', "/");
+    Source::parse(name, &fs::read_to_string(path).expect("sources are UTF-8"))
 }
 
 #[test]

@@ -80,11 +80,9 @@ pub(crate) fn test_files(source: &Source) -> Vec<String> {
 fn walk(trees: &[TokenTree], depth: usize, found: &mut Vec<Finding>) {
     let mut at = 0;
     while at < trees.len() {
-        if let Some(attribute) = attribute(trees, at) {
-            if is_test(attribute) {
-                at = after_item(trees, at);
-                continue;
-            }
+        if attribute(trees, at).is_some_and(is_test) {
+            at = after_item(trees, at);
+            continue;
         }
         look(trees, at, depth, found);
         if let TokenTree::Group(group) = &trees[at] {
@@ -119,10 +117,10 @@ fn look(trees: &[TokenTree], at: usize, depth: usize, found: &mut Vec<Finding>) 
         }
         "cfg" | "cfg_attr" => {
             let bang = matches!(next(1), Some(TokenTree::Punct(punct)) if punct.as_char() == '!');
-            if let Some(TokenTree::Group(group)) = next(1 + usize::from(bang)) {
-                if names_system(group) {
-                    found.push(Finding::SystemCfg);
-                }
+            if let Some(TokenTree::Group(group)) = next(1 + usize::from(bang))
+                && names_system(group)
+            {
+                found.push(Finding::SystemCfg);
             }
         }
         "env" if is_separator(trees, at + 1) => {

@@ -10,6 +10,7 @@
 //! [`Surroundings`] and [`Options`] carry them in.
 mod admission;
 mod backoff;
+mod check;
 pub mod cloudflared;
 mod connection;
 mod error;

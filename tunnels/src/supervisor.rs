@@ -4,12 +4,9 @@
 //! into states and events, checks the public address before it calls the tunnel up, and decides by
 //! the failure's own [`Retry`](crate::Retry) class what comes after an end.
 use std::fmt;
-use std::future::pending;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use futures::FutureExt;
-use futures::future::BoxFuture;
 use tokio::sync::{broadcast, mpsc, watch};
 use tokio::task::{JoinError, JoinHandle};
 use tokio::time::{Instant, sleep_until, timeout};
@@ -18,6 +15,7 @@ use url::Url;
 
 use crate::admission::{Gate, Limits};
 use crate::backoff::{Backoff, Decision, Jitter, OpeningBudget};
+use crate::check::Check;
 use crate::connection::Connection;
 use crate::error::TunnelError;
 use crate::event::{TunnelEvent, TunnelState};
@@ -28,8 +26,6 @@ use crate::verify::{AlwaysVerified, Verify, VerifyError};
 const EVENTS_KEPT: usize = 256;
 /// Reports a session may be ahead of the supervisor.
 const REPORTS_AHEAD: usize = 64;
-/// The longest one check of the public address may take.
-const CHECK_WITHIN: Duration = Duration::from_secs(10);
 /// Checks come every second while a new name may still be spreading, then less often.
 const CHECK_SOON: Duration = Duration::from_secs(1);
 const CHECK_LATER: Duration = Duration::from_secs(30);
@@ -411,51 +407,6 @@ struct Running(JoinHandle<Result<(), TunnelError>>);
 impl Drop for Running {
     fn drop(&mut self) {
         self.0.abort();
-    }
-}
-
-/// The checking of one public address.
-#[derive(Default)]
-struct Check {
-    url: Option<Url>,
-    at: Option<Instant>,
-    running: Option<BoxFuture<'static, Result<(), VerifyError>>>,
-    failing_since: Option<Instant>,
-}
-
-impl Check {
-    fn start(url: Url) -> Self {
-        Self { url: Some(url), at: Some(Instant::now()), ..Self::default() }
-    }
-
-    fn passed(&mut self, now: Instant, every: Option<Duration>) {
-        self.failing_since = None;
-        self.at = every.map(|every| now + every);
-    }
-
-    fn again(&mut self, at: Instant) {
-        self.at = Some(at);
-    }
-
-    /// The outcome of the next check; never, when none is due. Cancel-safe: a running check is kept.
-    async fn next(&mut self, verify: &Arc<dyn Verify>) -> Result<(), VerifyError> {
-        if self.running.is_none() {
-            let (Some(url), Some(at)) = (self.url.clone(), self.at) else { return pending().await };
-            sleep_until(at).await;
-            let verify = Arc::clone(verify);
-            self.at = None;
-            self.running = Some(
-                async move {
-                    let late = || VerifyError::NotYet("no answer within 10 s".to_owned());
-                    timeout(CHECK_WITHIN, verify.verify(&url)).await.unwrap_or_else(|_| Err(late()))
-                }
-                .boxed(),
-            );
-        }
-        let Some(running) = self.running.as_mut() else { return pending().await };
-        let outcome = running.await;
-        self.running = None;
-        outcome
     }
 }
 

@@ -1,5 +1,9 @@
 use std::collections::VecDeque;
+use std::future::pending;
 use std::sync::atomic::{AtomicU32, Ordering};
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
 
 use super::*;
 use crate::backoff::Law;

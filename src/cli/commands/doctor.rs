@@ -6,10 +6,8 @@ use crate::cli::error::{CliError, Exit};
 
 /// Runs the command.
 pub(in crate::cli) fn run(context: &Context, args: DoctorArgs) -> Result<(), CliError> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()?;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let done = runtime.block_on(examine(context, args));
     // A look at a dead network folder may hang in a thread of its own; nobody waits for it.
     runtime.shutdown_background();

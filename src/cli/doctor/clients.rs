@@ -90,7 +90,10 @@ async fn without_secret(world: &World, active: &[&Client]) -> Result<Vec<Finding
                      the connect page cannot show it",
                     vault.source()
                 ),
-                format!("gateway mint-client --rotate --name {}", super::finding::word(client.name.as_ref())),
+                format!(
+                    "gateway mint-client --rotate --name {}",
+                    super::finding::word(client.name.as_ref())
+                ),
             ));
         }
     }

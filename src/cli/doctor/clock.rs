@@ -48,9 +48,9 @@ async fn look(world: &World) -> Verdict {
         Examination::open(&database).and_then(|open| open.newest_event()).ok().flatten()
     });
     match newest.await.ok().flatten() {
-        Some(newest) if newest > now.after(BEHIND) => wrong(format!(
-            "it shows {now}, but the newest event in the database is of {newest}"
-        )),
+        Some(newest) if newest > now.after(BEHIND) => {
+            wrong(format!("it shows {now}, but the newest event in the database is of {newest}"))
+        }
         _ => Ok(Finding::ok(format!("{now}"))),
     }
 }

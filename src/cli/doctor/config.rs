@@ -43,10 +43,9 @@ fn look(world: &World) -> Finding {
 fn well(world: &World, loaded: &Loaded) -> Finding {
     match &loaded.file {
         Some(file) => Finding::ok(format!("{} is valid", file.display())),
-        None => Finding::ok(format!(
-            "defaults: there is no {}",
-            world.folders.config_file.display()
-        )),
+        None => {
+            Finding::ok(format!("defaults: there is no {}", world.folders.config_file.display()))
+        }
     }
 }
 

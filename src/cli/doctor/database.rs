@@ -41,7 +41,11 @@ async fn look(world: &World) -> Verdict {
     if let Some(mode) = facts.mode.filter(|mode| mode & 0o077 != 0) {
         return Ok(Finding::fail(
             "the database is open to others",
-            format!("{} has mode {:03o}: others can read tasks and results", path.display(), mode & 0o777),
+            format!(
+                "{} has mode {:03o}: others can read tasks and results",
+                path.display(),
+                mode & 0o777
+            ),
             format!("chmod 600 {}", word(&path)),
         ));
     }

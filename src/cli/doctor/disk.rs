@@ -27,15 +27,22 @@ impl Check for Disk {
 
 fn look(world: &World) -> Verdict {
     let state = &world.folders.state;
-    let folder = world
-        .existing(state)
-        .ok_or_else(|| Skipped::because(format!("{} cannot be reached: see `folders`", state.display())))?;
+    let folder = world.existing(state).ok_or_else(|| {
+        Skipped::because(format!("{} cannot be reached: see `folders`", state.display()))
+    })?;
     let space = world
         .machine
         .space(&folder)
         .map_err(|error| Skipped::because(format!("the room cannot be measured: {error}")))?;
     let summary = format!("{} free on the disk of the state folder", size(space.free));
-    let cause = |what: &str| format!("{} of {} are free at {}: {what}", size(space.free), size(space.total), folder.display());
+    let cause = |what: &str| {
+        format!(
+            "{} of {} are free at {}: {what}",
+            size(space.free),
+            size(space.total),
+            folder.display()
+        )
+    };
     let fix = format!(
         "free some space (`du -xh -d2 {} | sort -h | tail` shows what is large; `df -h {0}` the disk), \
          or set GATEWAY_STATE_DIR to a folder on a larger disk",

@@ -30,10 +30,15 @@ fn look(world: &World) -> Finding {
 
 fn home(world: &World) -> Option<Finding> {
     let fix = "set HOME to your home folder: export HOME=\"$(getent passwd \"$(id -un)\" | cut -d: -f6)\"";
-    let bad = |cause: String| Some(Finding::fail("HOME does not name your home folder", cause, fix));
+    let bad =
+        |cause: String| Some(Finding::fail("HOME does not name your home folder", cause, fix));
     match world.variable("HOME").or_else(|| world.variable("USERPROFILE")) {
-        None => bad("HOME is not set, so agents find neither their sign-in nor their settings".into()),
-        Some(home) if !Path::new(home).is_absolute() => bad(format!("HOME is {home}, no absolute path")),
+        None => {
+            bad("HOME is not set, so agents find neither their sign-in nor their settings".into())
+        }
+        Some(home) if !Path::new(home).is_absolute() => {
+            bad(format!("HOME is {home}, no absolute path"))
+        }
         Some(home) => match world.machine.path(Path::new(home)) {
             Ok(facts) if facts.kind == PathKind::Folder => None,
             Ok(_) => bad(format!("{home} is not a folder")),

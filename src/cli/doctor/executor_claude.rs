@@ -42,9 +42,11 @@ fn judge(name: &str, availability: Availability) -> Finding {
         Availability::Ready { version, warning: None } => {
             Finding::ok(format!("{name}: Claude Code {version}"))
         }
-        Availability::Ready { version, warning: Some(cause) } => {
-            Finding::warn(format!("{name}: Claude Code {version} is too old"), cause, "claude update")
-        }
+        Availability::Ready { version, warning: Some(cause) } => Finding::warn(
+            format!("{name}: Claude Code {version} is too old"),
+            cause,
+            "claude update",
+        ),
         Availability::Unavailable { cause, hint } => {
             Finding::fail(format!("{name}: Claude Code cannot be started"), cause, hint)
         }

@@ -90,7 +90,7 @@ impl Finding {
             return worst;
         }
         let lines = |part: fn(&Self) -> Option<&String>| {
-            let lines = bad.iter().filter_map(|finding| Some(format!("{}", part(finding)?)));
+            let lines = bad.iter().filter_map(|finding| Some(part(finding)?.to_string()));
             lines.collect::<Vec<_>>().join("\n")
         };
         let causes: Vec<String> = bad

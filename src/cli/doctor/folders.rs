@@ -45,7 +45,12 @@ fn look(world: &World) -> Finding {
         },
     ];
     if let Some(path) = folders.config_file.parent() {
-        places.push(Place { name: "configuration", path, variable: "GATEWAY_CONFIG", private: false });
+        places.push(Place {
+            name: "configuration",
+            path,
+            variable: "GATEWAY_CONFIG",
+            private: false,
+        });
     }
     places.dedup_by(|b, a| a.path == b.path);
     let missing = places.iter().filter(|place| world.machine.path(place.path).is_err()).count();

@@ -29,7 +29,9 @@ async fn look(world: &World) -> Finding {
         Err(error) => Err(error),
     };
     match found {
-        Ok((version, git)) => Finding::ok(format!("git {version} ({})", git.executable().display())),
+        Ok((version, git)) => {
+            Finding::ok(format!("git {version} ({})", git.executable().display()))
+        }
         Err(error) => Finding::fail(summary(&error), cause(world, &error), fix(&error)),
     }
 }

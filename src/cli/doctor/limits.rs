@@ -48,7 +48,9 @@ fn look(world: &World) -> Verdict {
     let watched = watches.filter(|&watches| watches < WATCHES_MIN).map(|watches| {
         Finding::warn(
             "few files may be watched",
-            format!("fs.inotify.max_user_watches is {watches}; build tools of agents watch whole trees"),
+            format!(
+                "fs.inotify.max_user_watches is {watches}; build tools of agents watch whole trees"
+            ),
             "sudo sysctl fs.inotify.max_user_watches=524288",
         )
     });

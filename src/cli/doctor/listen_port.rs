@@ -42,7 +42,11 @@ async fn look(world: &World) -> Verdict {
 }
 
 fn refused(world: &World, address: SocketAddr, error: &std::io::Error) -> Finding {
-    let local = |port: u16| format!("`[server] listen = \"127.0.0.1:{port}\"` in the configuration, or `gateway serve --listen 127.0.0.1:{port}`");
+    let local = |port: u16| {
+        format!(
+            "`[server] listen = \"127.0.0.1:{port}\"` in the configuration, or `gateway serve --listen 127.0.0.1:{port}`"
+        )
+    };
     match error.kind() {
         ErrorKind::AddrInUse => taken(world, address, &local(next(address.port()))),
         ErrorKind::PermissionDenied => Finding::fail(

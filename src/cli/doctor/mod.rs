@@ -4,6 +4,8 @@
 //! in the order they are shown. A new check is a new file and a line in the table; its id is stable
 //! from then on. Every check has its own time limit, and none can stop another: they run side by
 //! side, and a panic in one is that one's failure. Nothing here changes anything or prints a secret.
+mod claude_folder;
+mod claude_login;
 mod clients;
 mod clock;
 mod config;
@@ -13,8 +15,6 @@ mod disk;
 mod environment;
 mod executor_claude;
 mod finding;
-mod claude_folder;
-mod claude_login;
 mod folders;
 mod git;
 mod limits;
@@ -105,6 +105,7 @@ pub(in crate::cli) struct UnknownCheck {
 
 impl UnknownCheck {
     /// What to do about it.
+    #[expect(clippy::unused_self, reason = "errors have a hint; here it is the same for all")]
     pub(in crate::cli) fn hint(&self) -> String {
         let ids: Vec<_> = CHECKS.iter().map(|check| check.id()).collect();
         format!("the checks are {}", ids.join(", "))

@@ -135,7 +135,9 @@ fn judge(name: &ProjectName, section: &ProjectSection, kind: &ProjectKind) -> Fi
                      branch",
                     section.path.display()
                 ),
-                format!("git -C {path} init && git -C {path} add -A && git -C {path} commit -m 'first commit'"),
+                format!(
+                    "git -C {path} init && git -C {path} add -A && git -C {path} commit -m 'first commit'"
+                ),
             );
         }
         ProjectKind::Git(state) => state,

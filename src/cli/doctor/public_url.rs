@@ -36,7 +36,9 @@ async fn look(world: &World) -> Verdict {
     }
     let Some(url) = status["public_url"].as_str() else {
         return match provider {
-            "none" => Err(Skipped::because("no tunnel and no server.public_url: this machine only")),
+            "none" => {
+                Err(Skipped::because("no tunnel and no server.public_url: this machine only"))
+            }
             _ => Ok(Finding::warn(
                 format!("the tunnel {provider} is not up yet ({state})"),
                 told.unwrap_or("it is still being opened"),

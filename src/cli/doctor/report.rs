@@ -132,7 +132,10 @@ mod tests {
 
     #[test]
     fn the_json_has_the_promised_shape() {
-        let report = report(false, vec![("a", Ok(Finding::ok("s"))), ("b", Ok(Finding::fail("s", "c", "f")))]);
+        let report = report(
+            false,
+            vec![("a", Ok(Finding::ok("s"))), ("b", Ok(Finding::fail("s", "c", "f")))],
+        );
         let json = report.json();
         assert_eq!(json["schema"], 1);
         assert_eq!(json["ok"], false);

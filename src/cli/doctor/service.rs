@@ -28,7 +28,11 @@ async fn look(world: &World) -> Verdict {
             return Err(Skipped::because(error.to_string()));
         }
         Err(error) => {
-            return Ok(Finding::warn("the service cannot be asked after", error.to_string(), error.hint()));
+            return Ok(Finding::warn(
+                "the service cannot be asked after",
+                error.to_string(),
+                error.hint(),
+            ));
         }
     };
     let state = &facts.state;

@@ -26,7 +26,9 @@ async fn look(world: &World) -> Verdict {
         Skipped::because(format!("the lock file cannot be read ({error}): see `folders`"))
     })?;
     let holder = match holding {
-        None | Some(Holding::Free) => return Ok(Finding::ok("free: no gateway uses the state folder")),
+        None | Some(Holding::Free) => {
+            return Ok(Finding::ok("free: no gateway uses the state folder"));
+        }
         Some(Holding::Held(None)) => {
             return Ok(Finding::warn(
                 "another process holds the state folder",

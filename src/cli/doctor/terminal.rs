@@ -5,8 +5,7 @@ use super::{Check, Finding, Skipped, Verdict, World};
 use crate::qr::QrCode;
 
 /// As long as a connector URL with its pairing fragment gets: quick tunnels have four words.
-const SAMPLE: &str =
-    "https://characteristic-documentation-recommended-understanding.trycloudflare.com/mcp\
+const SAMPLE: &str = "https://characteristic-documentation-recommended-understanding.trycloudflare.com/mcp\
      #AAAAAAAAAAAAAAAAAAAAAA";
 
 pub(super) struct Screen;

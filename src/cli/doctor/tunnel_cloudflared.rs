@@ -36,7 +36,9 @@ async fn look(world: &World) -> Verdict {
     let path = match world.cloudflared() {
         Ok(path) => path,
         Err(CloudflaredError::Missing { .. }) if !wanted => {
-            return Err(Skipped::because("not installed, and nothing in the configuration needs it"));
+            return Err(Skipped::because(
+                "not installed, and nothing in the configuration needs it",
+            ));
         }
         Err(error) => return Ok(broken(&error)),
     };

@@ -73,7 +73,9 @@ fn implausible(token: &Found) -> Option<Finding> {
         return None;
     };
     let replace = match token.source {
-        Source::Environment(variable) => format!("then: export {variable}=TOKEN (or unset it, and gateway secrets set ngrok-authtoken)"),
+        Source::Environment(variable) => format!(
+            "then: export {variable}=TOKEN (or unset it, and gateway secrets set ngrok-authtoken)"
+        ),
         _ => "then: gateway secrets set ngrok-authtoken".to_owned(),
     };
     Some(Finding::fail(

@@ -24,6 +24,9 @@ use crate::secret::Secrets;
 /// How long a running gateway may take to tell its status.
 const STATUS_LIMIT: Duration = Duration::from_secs(5);
 
+/// An executor of the kind `claude`, or why it cannot be one.
+pub(super) type NamedClaude = (String, Result<Claude, String>);
+
 /// All that a check may look at. A test builds broken ones.
 #[derive(Debug)]
 pub(in crate::cli) struct World {
@@ -102,7 +105,10 @@ impl World {
     pub(super) fn secrets(&self) -> Result<&Secrets, Skipped> {
         self.config()?;
         let why = "nobody can tell where secrets are: see `secrets`";
-        self.secrets.as_ref().and_then(|made| made.as_ref().ok()).ok_or_else(|| Skipped::because(why))
+        self.secrets
+            .as_ref()
+            .and_then(|made| made.as_ref().ok())
+            .ok_or_else(|| Skipped::because(why))
     }
 
     /// Whether a gateway runs; asked once for all checks.
@@ -147,10 +153,11 @@ impl World {
     }
 
     /// The executors of the kind `claude` by their names.
-    pub(super) fn claudes(&self) -> Result<Vec<(String, Result<Claude, String>)>, Skipped> {
+    pub(super) fn claudes(&self) -> Result<Vec<NamedClaude>, Skipped> {
         let config = self.config()?;
-        let own = Executable::current()
-            .map_err(|error| Skipped::because(format!("this program cannot find itself: {error}")))?;
+        let own = Executable::current().map_err(|error| {
+            Skipped::because(format!("this program cannot find itself: {error}"))
+        })?;
         let made = config.executors.iter().map(|(name, section)| {
             let claude = executors::claude(name, section, &self.env, &own, &self.clock);
             (name.to_string(), claude)
@@ -166,7 +173,8 @@ impl World {
     /// Where `cloudflared` is.
     pub(super) fn cloudflared(&self) -> Result<PathBuf, cloudflared::CloudflaredError> {
         let configured = self.config.as_ref().ok();
-        let configured = configured.and_then(|loaded| loaded.config.tunnel.cloudflared.path.as_deref());
+        let configured =
+            configured.and_then(|loaded| loaded.config.tunnel.cloudflared.path.as_deref());
         cloudflared::find(configured, &self.os_env())
     }
 

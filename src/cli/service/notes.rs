@@ -82,3 +82,65 @@ fn lingers(env: &BTreeMap<String, String>, runner: &mut dyn Runner) -> Option<bo
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::cli::service::{Output, RunError, Verdict};
+    use crate::config::Overrides;
+
+    /// A login manager that knows whether the user lingers, or nothing.
+    struct Login(Option<&'static str>);
+
+    impl Runner for Login {
+        fn run(&mut self, invocation: &Invocation) -> Result<Output, RunError> {
+            assert_eq!(invocation.to_string(), "loginctl show-user u --property=Linger --value");
+            let stdout = self.0.ok_or(RunError::Missing)?.to_owned();
+            Ok(Output { success: true, stdout, ..Output::default() })
+        }
+    }
+
+    fn told(
+        env: &[(&str, &str)],
+        provider: TunnelProvider,
+        linger: Option<&'static str>,
+    ) -> String {
+        let env = env.iter().chain(&[("USER", "u")]);
+        let env = env.map(|&(name, value)| (name.to_owned(), value.to_owned())).collect();
+        let mut config = Config::load(None, None, &BTreeMap::new(), &Overrides::default()).unwrap();
+        config.config.tunnel.provider = provider;
+        let path = SearchPath::of("/srv/all", Path::new("/home/u"), |folder| {
+            if folder == Path::new("/srv/all") { Verdict::Writable } else { Verdict::Trusted }
+        });
+        notes(&env, &config.config, &path, &mut Login(linger)).join("\n")
+    }
+
+    #[test]
+    fn what_the_service_does_not_see_is_named_with_its_cure_and_no_value() {
+        let env = [
+            ("NGROK_AUTHTOKEN", "value-1"),
+            ("HERMES_API_KEY", ""),
+            ("GATEWAY_STATE_DIR", "/value-2"),
+            ("GATEWAY_TASKS__MAX_CONCURRENT", "value-3"),
+            ("GATEWAY_CONFIG", "/value-4"),
+        ];
+        let told = told(&env, TunnelProvider::None, Some("yes\n"));
+        assert!(told.contains("`gateway secrets set ngrok-authtoken`"), "{told}");
+        assert!(told.contains("GATEWAY_STATE_DIR only when"), "{told}");
+        assert!(told.contains("does not see GATEWAY_TASKS__MAX_CONCURRENT:"), "{told}");
+        assert!(told.contains("/srv/all is not in the service's PATH"), "{told}");
+        for absent in ["HERMES_API_KEY", "GATEWAY_CONFIG", "value-", "log out", "tunnel"] {
+            assert!(!told.contains(absent), "{absent}: {told}");
+        }
+    }
+
+    #[test]
+    fn a_service_without_a_tunnel_or_without_lingering_is_told_of() {
+        let told_of = told(&[], TunnelProvider::Auto, Some("no\n"));
+        assert!(told_of.contains("provider = \"ngrok\""), "{told_of}");
+        assert!(told_of.contains("loginctl enable-linger"), "{told_of}");
+        assert!(!told(&[], TunnelProvider::Ngrok, None).contains("log"), "nobody knows");
+    }
+}

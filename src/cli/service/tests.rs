@@ -40,13 +40,13 @@ fn again(answer: &Result<Output, RunError>) -> Result<Output, RunError> {
     }
 }
 
-fn shows(text: &str) -> Result<Output, RunError> {
-    Ok(Output { success: true, stdout: text.to_owned(), ..Output::default() })
+fn shows(text: &str) -> Output {
+    Output { success: true, stdout: text.to_owned(), ..Output::default() }
 }
 
-fn no_bus() -> Result<Output, RunError> {
+fn no_bus() -> Output {
     let stderr = "Failed to connect to bus: No medium found\n".to_owned();
-    Ok(Output { success: false, stderr, ..Output::default() })
+    Output { success: false, stderr, ..Output::default() }
 }
 
 const SHOW: &str = "systemctl --user show gateway.service";
@@ -64,13 +64,13 @@ fn installing_writes_the_unit_and_starts_it_and_again_does_nothing() {
     let home = tempfile::tempdir().unwrap();
     let service = linux(home.path());
     let mut systemd =
-        Scripted::default().answering(SHOW, shows(ABSENT)).answering(SHOW, shows(ACTIVE));
+        Scripted::default().answering(SHOW, Ok(shows(ABSENT))).answering(SHOW, Ok(shows(ACTIVE)));
     let (state, changed) = install(&*service, "[Unit]\n", &mut systemd).unwrap();
     assert!(changed && state.running && state.enabled);
     assert_eq!(std::fs::read_to_string(service.unit()).unwrap(), "[Unit]\n");
     assert!(systemd.ran.contains(&"systemctl --user restart gateway.service".to_owned()));
 
-    let mut systemd = Scripted::default().answering(SHOW, shows(ACTIVE));
+    let mut systemd = Scripted::default().answering(SHOW, Ok(shows(ACTIVE)));
     let (_, changed) = install(&*service, "[Unit]\n", &mut systemd).unwrap();
     assert!(!changed);
     assert!(systemd.ran.iter().all(|line| line.starts_with(SHOW)), "{:?}", systemd.ran);
@@ -80,7 +80,7 @@ fn installing_writes_the_unit_and_starts_it_and_again_does_nothing() {
 fn a_service_manager_out_of_reach_is_unavailable_and_nothing_is_written() {
     let home = tempfile::tempdir().unwrap();
     let service = linux(home.path());
-    for (answer, word) in [(no_bus(), "No medium found"), (Err(RunError::TimedOut), "60 s")] {
+    for (answer, word) in [(Ok(no_bus()), "No medium found"), (Err(RunError::TimedOut), "60 s")] {
         let mut systemd = Scripted::default().answering(SHOW, answer);
         let error = install(&*service, "[Unit]\n", &mut systemd).unwrap_err();
         assert_eq!(error.cause(), Cause::Unavailable);
@@ -101,12 +101,12 @@ fn removing_twice_is_fine_and_so_is_removing_where_nothing_runs_services() {
     std::fs::create_dir_all(service.unit().parent().unwrap()).unwrap();
     std::fs::write(service.unit(), "[Unit]\n").unwrap();
     let mut systemd =
-        Scripted::default().answering(SHOW, shows(ACTIVE)).answering(SHOW, shows(ABSENT));
+        Scripted::default().answering(SHOW, Ok(shows(ACTIVE))).answering(SHOW, Ok(shows(ABSENT)));
     assert!(uninstall(&*service, &mut systemd).unwrap());
     assert!(!service.unit().exists());
     assert!(systemd.ran.contains(&"systemctl --user stop gateway.service".to_owned()));
     assert!(!uninstall(&*service, &mut systemd).unwrap());
-    let mut none = Scripted::default().answering(SHOW, no_bus());
+    let mut none = Scripted::default().answering(SHOW, Ok(no_bus()));
     assert!(!uninstall(&*service, &mut none).unwrap());
 }
 
@@ -116,7 +116,7 @@ fn an_installed_service_is_not_removed_behind_the_back_of_its_manager() {
     let service = linux(home.path());
     std::fs::create_dir_all(service.unit().parent().unwrap()).unwrap();
     std::fs::write(service.unit(), "[Unit]\n").unwrap();
-    let mut none = Scripted::default().answering(SHOW, no_bus());
+    let mut none = Scripted::default().answering(SHOW, Ok(no_bus()));
     let error = uninstall(&*service, &mut none).unwrap_err();
     assert_eq!(error.cause(), Cause::Unavailable);
     assert!(service.unit().exists());
@@ -129,7 +129,7 @@ fn a_unit_that_is_a_link_belongs_to_something_else() {
     let service = linux(home.path());
     std::fs::create_dir_all(service.unit().parent().unwrap()).unwrap();
     std::os::unix::fs::symlink("/dev/null", service.unit()).unwrap();
-    let mut systemd = Scripted::default().answering(SHOW, shows(ABSENT));
+    let mut systemd = Scripted::default().answering(SHOW, Ok(shows(ABSENT)));
     let error = install(&*service, "[Unit]\n", &mut systemd).unwrap_err();
     assert!(matches!(error, ServiceError::Foreign { .. }), "{error}");
 }
@@ -139,7 +139,7 @@ fn a_packaged_unit_is_left_to_its_package() {
     let home = tempfile::tempdir().unwrap();
     let service = linux(home.path());
     let packaged = format!("{ACTIVE}FragmentPath=/usr/lib/systemd/user/gateway.service\n");
-    let mut systemd = Scripted::default().answering(SHOW, shows(&packaged));
+    let mut systemd = Scripted::default().answering(SHOW, Ok(shows(&packaged)));
     let error = uninstall(&*service, &mut systemd).unwrap_err();
     assert!(error.to_string().contains("/usr/lib/systemd/user"), "{error}");
 }

@@ -394,7 +394,7 @@ pub(super) fn cut(mut text: String, bytes_max: usize) -> String {
     if text.len() <= bytes_max {
         return text;
     }
-    let end = text.floor_char_boundary(bytes_max);
+    let end = (0..=bytes_max).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0);
     let missing = text.len() - end;
     text.truncate(end);
     text.push_str(&format!("\n… (+{missing} bytes)"));

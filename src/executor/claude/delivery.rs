@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::message::Message;
 use crate::clock::Clock;
-use crate::executor::shim::{ShimError, ShimHandle};
+use crate::executor::shim::{Attachment, ShimError, ShimHandle, attach};
 
 /// Between two tries.
 const AGAIN_AFTER: Duration = Duration::from_secs(1);
@@ -21,7 +21,7 @@ pub(super) enum Delivered {
 /// Writes the line until the agent has it or cannot have it any more. Cancel-safe: the shim knows
 /// the line by its id and writes it once.
 pub(super) async fn deliver(
-    handle: ShimHandle,
+    mut handle: ShimHandle,
     message: Message,
     clock: Arc<dyn Clock>,
 ) -> Delivered {
@@ -34,6 +34,12 @@ pub(super) async fn deliver(
                 | ShimError::Busy
                 | ShimError::Disconnected,
             ) => clock.sleep(AGAIN_AFTER).await,
+            Err(ShimError::Unresponsive) => {
+                clock.sleep(AGAIN_AFTER).await;
+                if let Ok(Attachment::Alive(again)) = attach(handle.folder()).await {
+                    handle = again;
+                }
+            }
             Err(error) => return Delivered::Never(error.to_string()),
         }
     }

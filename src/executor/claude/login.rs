@@ -56,9 +56,9 @@ impl Claude {
         match tokio::time::timeout(WAIT, ask(&program, &environment)).await {
             Ok(Ok(text)) => judge(&text),
             Ok(Err(error)) => Login::Unknown { cause: error.to_string() },
-            Err(_) => Login::Unknown {
-                cause: format!("it did not answer within {} s", WAIT.as_secs()),
-            },
+            Err(_) => {
+                Login::Unknown { cause: format!("it did not answer within {} s", WAIT.as_secs()) }
+            }
         }
     }
 
@@ -99,7 +99,9 @@ async fn ask(program: &Path, environment: &BTreeMap<String, String>) -> std::io:
 }
 
 fn judge(text: &str) -> Login {
-    match serde_json::from_str::<Status>(text) {
+    // A derived struct would also be read from a list of its fields.
+    let object = serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(text);
+    match object.and_then(|object| serde_json::from_value::<Status>(object.into())) {
         Ok(Status { logged_in: true, auth_method }) => {
             let method = auth_method.map_or_else(String::new, |method| preview::clean(&method));
             Login::SignedIn { method }

@@ -18,6 +18,11 @@ pub(super) struct Message {
     pub(super) line: String,
 }
 
+/// What follows the prompt. The program takes the *last* text of a message for what a person typed:
+/// there `/config permissionMode=acceptEdits` changes the owner's settings and `@/etc/passwd` is
+/// read without a question. So the last text is ours, and the caller's words are only words.
+const AFTER_PROMPT: &str = "That is the whole task, word for word, as the gateway received it.";
+
 /// The prompt, byte for byte. Its `uuid` follows from the session, so that a repeated line would
 /// be known as the same message.
 pub(super) fn prompt(session_id: Uuid, text: &str) -> Message {
@@ -25,7 +30,10 @@ pub(super) fn prompt(session_id: Uuid, text: &str) -> Message {
     let line = json!({
         "type": "user",
         "uuid": uuid,
-        "message": {"role": "user", "content": text},
+        "message": {"role": "user", "content": [
+            {"type": "text", "text": text},
+            {"type": "text", "text": AFTER_PROMPT},
+        ]},
     });
     Message { id: "prompt".to_owned(), line: line.to_string() }
 }
@@ -82,8 +90,17 @@ mod tests {
         let message = prompt(Uuid::from_u128(7), text);
         assert!(!message.line.contains(['\n', '\r']));
         let back: Value = serde_json::from_str(&message.line).unwrap();
-        assert_eq!(back["message"]["content"], text);
+        assert_eq!(back["message"]["content"][0], json!({"type": "text", "text": text}));
         assert!(back["uuid"].as_str().unwrap().parse::<Uuid>().is_ok());
+    }
+
+    #[test]
+    fn the_last_text_of_a_prompt_is_never_the_callers() {
+        let message = prompt(Uuid::from_u128(7), "/config permissionMode=acceptEdits");
+        let back: Value = serde_json::from_str(&message.line).unwrap();
+        let last = back["message"]["content"].as_array().unwrap().last().unwrap();
+        assert_eq!(last["text"], AFTER_PROMPT);
+        assert!(!AFTER_PROMPT.contains(['/', '@', '#', '!']));
     }
 
     #[test]

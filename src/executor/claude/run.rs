@@ -197,10 +197,7 @@ impl Session {
                 News::Gone(gone) => self.note_gone(gone),
                 News::Line(line) => self.take_line(&line).await,
                 News::AllRead => self.reading = false,
-                News::Unreadable(why) => {
-                    self.pending.push(Item::Note(format!("the output: {why}")));
-                    self.settings.clock.sleep(self.settings.patience.sweep).await;
-                }
+                News::Unreadable(why) => self.note_unreadable(why).await,
                 News::Due(due) => {
                     self.timer = None;
                     self.act(due);
@@ -270,6 +267,16 @@ impl Session {
         }
     }
 
+    /// Told once, tried again as long as the agent runs: what it writes stays where it is.
+    async fn note_unreadable(&mut self, why: String) {
+        let note = format!("the agent's output could not be read: {why}");
+        if !self.notes.contains(&note) {
+            self.notes.push(note);
+        }
+        self.reading = self.exit.is_none();
+        self.settings.clock.sleep(self.settings.patience.sweep).await;
+    }
+
     fn obey(&mut self, command: Command) {
         match command {
             Command::Cancel(pace) => self.end(pace, EndedByUs::Cancelled),
@@ -334,15 +341,16 @@ impl Session {
             return;
         }
         let patience = self.settings.patience;
+        let is_idle = self.conversation.is_over() && self.conversation.rest() == Rest::Idle;
+        if is_idle && !self.farewell_said {
+            self.act(Due::Farewell);
+        }
         let (due, wait) = if self.farewell_said {
             (Due::Lingering, patience.leave)
         } else if self.conversation.waits_for_background() {
             (Due::Background, patience.background)
         } else if !self.conversation.is_over() {
             self.timer = None;
-            return;
-        } else if self.conversation.rest() == Rest::Idle {
-            self.act(Due::Farewell);
             return;
         } else {
             (Due::Farewell, patience.settle)

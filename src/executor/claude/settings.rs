@@ -56,7 +56,7 @@ impl Default for Patience {
     fn default() -> Self {
         Self {
             settle: Duration::from_secs(2),
-            background: Duration::from_mins(10),
+            background: Duration::from_secs(600),
             leave: Duration::from_secs(5),
             interrupt: Duration::from_secs(2),
             end_session: Duration::from_secs(1),

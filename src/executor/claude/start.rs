@@ -60,7 +60,6 @@ fn of_attachment(attachment: Result<Attachment, ShimError>) -> Opened {
     match attachment {
         Ok(Attachment::Alive(handle)) => Opened::Live(handle),
         Ok(Attachment::Ended(record)) => Opened::Over(record),
-        Ok(Attachment::Gone { .. }) => Opened::Orphaned,
         Ok(Attachment::NotStarted) => {
             let error = "the supervising process did not come up in time".to_owned();
             Opened::Failed(Exit::NotStarted { error })
@@ -68,9 +67,9 @@ fn of_attachment(attachment: Result<Attachment, ShimError>) -> Opened {
         Err(error @ ShimError::Refused { .. }) => {
             Opened::Failed(Exit::NotStarted { error: error.to_string() })
         }
-        // It lives and does not answer, or its files cannot be read now: whoever waits for its end
-        // goes on trying.
-        Err(_) => Opened::Orphaned,
+        // Its shim died; or it lives and does not answer, or its files cannot be read now: whoever
+        // waits for the end goes on trying.
+        Ok(Attachment::Gone { .. }) | Err(_) => Opened::Orphaned,
     }
 }
 

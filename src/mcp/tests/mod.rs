@@ -3,6 +3,7 @@ mod bad_input;
 mod both_eras;
 mod fixture;
 mod flood;
+mod fuzz;
 mod refusals;
 mod schema;
 mod sessions;

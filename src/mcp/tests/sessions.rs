@@ -97,3 +97,29 @@ async fn an_open_event_stream_ends_soon_after_shutting_down_begins() {
     while frames.next().await.is_some() {}
     assert!(began.elapsed() <= std::time::Duration::from_secs(2), "{:?}", began.elapsed());
 }
+
+#[tokio::test]
+async fn a_modern_get_or_delete_is_405_and_replays_nothing() {
+    let stack = Stack::new();
+    for method in [Method::GET, Method::DELETE] {
+        let request = Request::builder()
+            .method(&method)
+            .uri("/mcp")
+            .header("authorization", "Bearer all")
+            .header("accept", "text/event-stream")
+            .header("mcp-protocol-version", "2026-07-28")
+            .header("last-event-id", "0/1");
+        let reply = stack.reply(request.body(Body::empty()).unwrap()).await;
+        assert_eq!(reply.status, 405, "{method}: {reply:?}");
+        assert!(reply.headers.contains_key("allow"));
+    }
+}
+
+#[tokio::test]
+async fn one_principal_cannot_resume_the_stream_of_another() {
+    let stack = Stack::new();
+    let session = open_session(&stack, "all").await;
+    let mut request = without_body(Method::GET, "other", &session);
+    request.headers_mut().insert("last-event-id", "0".parse().unwrap());
+    assert_eq!(stack.reply(request).await.status, 404);
+}

@@ -7,6 +7,7 @@
 use std::fmt::Write as _;
 
 use rmcp::model::{CallToolResult, ContentBlock};
+use serde::{Serialize, Serializer};
 use serde_json::{Map, Value, json};
 
 use crate::model::{ChangedFile, DiffStat, Task, TaskState};
@@ -148,28 +149,50 @@ impl Answer {
     /// The finished result, cut to size as a last resort: pages are made small enough before.
     pub(super) fn finish(self) -> CallToolResult {
         let Self { first_line, body, facts, shown, brief: wanted } = self;
-        let brief: Map<String, Value> = facts
-            .iter()
-            .filter(|(name, _)| !shown.contains(&name.as_str()))
-            .map(|(name, value)| (name.clone(), value.clone()))
-            .collect();
-        let brief = if wanted { Value::Object(brief).to_string() } else { String::new() };
+        let brief = if wanted {
+            serde_json::to_string(&Brief { facts: &facts, shown: &shown }).unwrap_or_default()
+        } else {
+            String::new()
+        };
         let facts = Value::Object(facts);
-        let mut text = format!("{first_line}\n{body}");
-        let others = brief.chars().count() + facts.to_string().chars().count();
-        let room = CHARS_MAX.saturating_sub(others);
-        if text.chars().count() > room {
-            const NOTE: &str = "\n[cut: the answer was too long]";
-            text = text.chars().take(room.saturating_sub(NOTE.len())).collect();
-            text.push_str(NOTE);
+        let mut text = first_line;
+        text.push('\n');
+        text.push_str(&body);
+        // All facts stand in one of the blocks, so small blocks mean a small answer.
+        if text.len() + brief.len() > CHARS_MAX / 10 {
+            cut(&mut text, brief.chars().count() + facts.to_string().chars().count());
         }
-        let mut blocks = vec![ContentBlock::text(text.trim_end())];
+        text.truncate(text.trim_end().len());
+        let mut blocks = vec![ContentBlock::text(text)];
         if wanted {
             blocks.push(ContentBlock::text(brief));
         }
         let mut result = CallToolResult::success(blocks);
         result.structured_content = Some(facts);
         result
+    }
+}
+
+/// Cuts `text` to what `others` characters leave of an answer, and says so.
+fn cut(text: &mut String, others: usize) {
+    const NOTE: &str = "\n[cut: the answer was too long]";
+    let room = CHARS_MAX.saturating_sub(others);
+    if text.chars().count() > room {
+        *text = text.chars().take(room.saturating_sub(NOTE.len())).collect();
+        text.push_str(NOTE);
+    }
+}
+
+/// The facts that the body does not show.
+struct Brief<'a> {
+    facts: &'a Map<String, Value>,
+    shown: &'a [&'static str],
+}
+
+impl Serialize for Brief<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let is_wanted = |name: &str| !self.shown.contains(&name);
+        serializer.collect_map(self.facts.iter().filter(|(name, _)| is_wanted(name)))
     }
 }
 

@@ -3,7 +3,8 @@ use futures::FutureExt;
 use serde_json::json;
 
 use super::answer::{
-    Answer, Next, PAGE_BYTES_MAX, ToolError, clean, list_files, one_line, stat_fact, stat_line,
+    Answer, Next, PAGE_BYTES_MAX, ToolError, clean, list_files, one_line, page, stat_fact,
+    stat_line,
 };
 use super::output::{about_a_task, changed_files, diff_stat, text};
 use super::property::{Arguments, Kind, Property};
@@ -42,6 +43,7 @@ pub(super) const TOOL: Tool = Tool {
     output: || {
         about_a_task(json!({
             "diff": text("The unified diff, or the part of it on this page."),
+            "stat": text("Lines per file, with stat_only."),
             "next_page": text("Pass it as page for the rest."),
             "diff_stat": diff_stat(),
             "files": changed_files(),
@@ -71,10 +73,12 @@ async fn run(call: Call<'_>, arguments: Arguments<'_>) -> Result<Answer, ToolErr
     if let Some(base) = &diff.base {
         answer.fact("base_commit", one_line(base, 100));
     }
-    if !stat_only {
-        answer.long("diff", &clean(&diff.text));
+    match (stat_only, diff.text.is_empty()) {
+        (true, true) => {}
+        (true, false) => answer.long("stat", page(&clean(&diff.text), 0, PAGE_BYTES_MAX).0),
+        (false, _) => answer.long("diff", &clean(&diff.text)),
     }
-    if let Some(next) = diff.next_offset {
+    if let Some(next) = diff.next_offset.filter(|_| !stat_only) {
         answer.fact("next_page", next.to_string());
         answer.line(format!("[more: get_diff with page \"{next}\"]"));
     }

@@ -112,8 +112,8 @@ pub(super) const TOOL: Tool = Tool {
 async fn run(call: Call<'_>, arguments: Arguments<'_>) -> Result<Answer, ToolError> {
     let project = arguments.text("project");
     if let Some(name) = project {
-        let known = call.projects().await?.iter().any(|project| project.name == name);
-        if !known {
+        let known = call.project_names().await?;
+        if !known.iter().any(|known| known == name) {
             return Err(call.unknown_project(name).await);
         }
     }

@@ -90,9 +90,17 @@ pub(super) fn declarations() -> &'static [Declaration] {
     &DECLARATIONS
 }
 
-/// How the tool called `name` is declared.
-pub(super) fn declaration(name: &str) -> Option<&'static Declaration> {
-    declarations().iter().find(|declared| declared.name == name)
+/// The tool called `name` with its schema and nothing else: what rmcp looks up, and clones, for
+/// every modern call.
+pub(super) fn outline(name: &str) -> Option<&'static Declaration> {
+    static OUTLINES: LazyLock<Vec<Declaration>> = LazyLock::new(|| {
+        let outline = |declared: &Declaration| {
+            let schema = declared.input_schema.clone();
+            Declaration::new_with_raw(declared.name.clone(), None, schema)
+        };
+        declarations().iter().map(outline).collect()
+    });
+    OUTLINES.iter().find(|outline| outline.name == name)
 }
 
 /// The answer to a call of a tool that does not exist: a result rather than a protocol error, so
@@ -187,16 +195,23 @@ impl Call<'_> {
         Ok(projects)
     }
 
+    /// The names of the projects that this caller may use.
+    async fn project_names(&self) -> Result<Vec<String>, ToolError> {
+        let mut names = self.tasks.project_names().await.map_err(unavailable)?;
+        names.retain(|name| self.principal.sees(name));
+        Ok(names)
+    }
+
     /// What to say about a project name that this caller cannot use.
     async fn unknown_project(&self, name: &str) -> ToolError {
-        let projects = match self.projects().await {
-            Ok(projects) => projects,
+        let known = match self.project_names().await {
+            Ok(known) => known,
             Err(err) => return err,
         };
-        let names = || projects.iter().map(|project| project.name.as_str());
-        let hint = match (nearest(name, names()), projects.is_empty()) {
+        let names = || known.iter().map(String::as_str);
+        let hint = match (nearest(name, names()), known.is_empty()) {
             (_, true) => {
-                "no project is set up: the owner adds one with `gateway projects add`".into()
+                "no project is set up: the owner adds one with `gateway projects add`".to_owned()
             }
             (Some(near), _) => format!("did you mean `{near}`? list_projects shows all"),
             (None, _) => {

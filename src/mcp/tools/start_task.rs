@@ -171,8 +171,8 @@ async fn explain(call: &Call<'_>, err: StartError) -> ToolError {
     match err {
         StartError::UnknownProject(name) => call.unknown_project(&name).await,
         StartError::NoDefaultProject => {
-            let projects = call.projects().await.unwrap_or_default();
-            no_default(&projects.iter().map(|it| it.name.as_str()).collect::<Vec<_>>())
+            let names = call.project_names().await.unwrap_or_default();
+            no_default(&names.iter().map(String::as_str).collect::<Vec<_>>())
         }
         StartError::UnknownExecutor { name, known } => {
             let hint = match nearest(&name, known.iter().map(String::as_str)) {

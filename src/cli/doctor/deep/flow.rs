@@ -97,7 +97,8 @@ impl Flow {
             .and_then(|(_, rest)| rest.split_once('"'))
             .map(|(url, _)| url.to_owned())
             .ok_or_else(|| Trouble::new("the 401 does not name its metadata"))?;
-        let resource = json_of("the resource's metadata", http.get(&metadata).send().await?).await?;
+        let resource =
+            json_of("the resource's metadata", http.get(&metadata).send().await?).await?;
         let issuer = text(&resource["authorization_servers"][0], "authorization_servers")?;
         let at = format!("{issuer}/.well-known/oauth-authorization-server");
         let server = json_of("the server's metadata", http.get(&at).send().await?).await?;
@@ -172,7 +173,9 @@ impl Flow {
             url.query_pairs().find(|(it, _)| it == name).map(|(_, value)| value.into_owned())
         };
         if !location.starts_with(REDIRECT) || get("state").as_deref() != Some(state) {
-            return Err(Trouble::new("the consent does not lead back to the client with its state"));
+            return Err(Trouble::new(
+                "the consent does not lead back to the client with its state",
+            ));
         }
         if get("iss").as_deref() != Some(&self.issuer) {
             return Err(Trouble::new("the answer does not name its issuer (RFC 9207)"));
@@ -251,7 +254,9 @@ impl Flow {
         match (branches.lines().count(), clean) {
             (1, true) => Ok(("on a branch of its own; the project is as it was".to_owned(), ())),
             (_, false) => Err(Trouble::new("the project's folder was changed")),
-            (n, true) => Err(Trouble::new(format!("the project has {n} branches of the task, not 1"))),
+            (n, true) => {
+                Err(Trouble::new(format!("the project has {n} branches of the task, not 1")))
+            }
         }
     }
 
@@ -292,7 +297,10 @@ async fn run_task(client: &Client) -> Step<String> {
     }
     let result = call(client, "get_result", json!({ "task_id": id })).await?;
     if !result.text.contains(ANSWER) {
-        return Err(Trouble::new(format!("the result is not the agent's answer: {}", start_of(&result.text))));
+        return Err(Trouble::new(format!(
+            "the result is not the agent's answer: {}",
+            start_of(&result.text)
+        )));
     }
     Ok(("started, watched to its end, answered".to_owned(), id))
 }
@@ -326,7 +334,10 @@ async fn call(client: &Client, tool: &str, arguments: Value) -> Result<ToolAnswe
 }
 
 fn structured(answer: &ToolAnswer) -> Result<Value, Trouble> {
-    answer.structured.clone().ok_or_else(|| Trouble::new("a tool's answer has no structured content"))
+    answer
+        .structured
+        .clone()
+        .ok_or_else(|| Trouble::new("a tool's answer has no structured content"))
 }
 
 fn text(value: &Value, name: &str) -> Result<String, Trouble> {
@@ -359,7 +370,8 @@ mod tests {
 
     #[test]
     fn the_form_of_the_consent_page_is_found() {
-        let page = r#"<form><input type="hidden" name="request" value="abc-_1"><input name="code">"#;
+        let page =
+            r#"<form><input type="hidden" name="request" value="abc-_1"><input name="code">"#;
         assert_eq!(hidden_field(page).as_deref(), Some("abc-_1"));
         assert_eq!(hidden_field("<p>no</p>"), None);
     }

@@ -63,7 +63,8 @@ impl Stage {
         let text = |key: &str| client[key].as_str().unwrap_or_default().to_owned();
         let client_secret = Secret::parse(text("client_secret"))
             .map_err(|error| Trouble::new(format!("the minted client has no secret: {error}")))?;
-        let (client_id, summary) = (text("client_id"), format!("a gateway for the trial is at {base}"));
+        let (client_id, summary) =
+            (text("client_id"), format!("a gateway for the trial is at {base}"));
         Ok((summary, Self { gateway, base, client_id, client_secret, project, folder }))
     }
 
@@ -87,9 +88,11 @@ impl Stage {
 }
 
 async fn call(gateway: &Gateway, call: Call) -> Result<Value, Trouble> {
-    gateway.owner().call(call).await.map_err(|error| {
-        Trouble::new(error.message).with_fix(error.hint)
-    })
+    gateway
+        .owner()
+        .call(call)
+        .await
+        .map_err(|error| Trouble::new(error.message).with_fix(error.hint))
 }
 
 fn environment(
@@ -137,8 +140,7 @@ async fn start_gateway(
         move || Config::load(Some(&file), Some(&text), &env, &Overrides::new(cwd.clone()))
     };
     let loaded = load().map_err(|error| Trouble::new(error.to_string()).with_fix(error.hint()))?;
-    let folders =
-        Folders { config_file, state: root.join("state"), runtime: root.join("run") };
+    let folders = Folders { config_file, state: root.join("state"), runtime: root.join("run") };
     let setup = Setup {
         loaded,
         load_config: Arc::new(load),
@@ -183,7 +185,8 @@ pub(super) async fn git(project: &Path, path: &str, args: &[&str]) -> Result<Str
         .output()
         .await
         .map_err(|error| {
-            Trouble::new(format!("git cannot be started: {error}")).with_fix("gateway doctor --only git")
+            Trouble::new(format!("git cannot be started: {error}"))
+                .with_fix("gateway doctor --only git")
         })?;
     if output.status.success() {
         return Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned());
