@@ -78,6 +78,8 @@ pub struct Gateway {
     tunnel: TunnelHandle,
     engine: EngineHandle,
     background: TaskTracker,
+    /// Cancelled when the tunnel is closed.
+    over: CancellationToken,
     draining: CancellationToken,
     admin_socket: PathBuf,
     owner: Owner,
@@ -186,8 +188,12 @@ impl Gateway {
             tunnel::start(choice.provider, env, &folders.runtime, probe, entropy.clone());
         server.accept_from(incoming, IngressKind::Tunnel);
         let background = TaskTracker::new();
-        background.spawn(tunnel::follow(handle.state(), public));
-        background.spawn(log_events(handle.events()));
+        // Both end with the tunnel's handle, which lives as long as the gateway does.
+        let over = CancellationToken::new();
+        let follow = tunnel::follow(handle.state(), public);
+        background.spawn(over.clone().run_until_cancelled_owned(follow));
+        let log = log_events(handle.events());
+        background.spawn(over.clone().run_until_cancelled_owned(log));
         let marks = auth.clone();
         let stop = draining.clone();
         background.spawn(async move {
@@ -253,6 +259,7 @@ impl Gateway {
             tunnel: handle,
             engine,
             background,
+            over,
             draining,
             admin_socket,
             owner,
@@ -314,7 +321,7 @@ impl Gateway {
     /// Ends everything in order: requests, tunnel, engine, database. Takes 10 s at most, longer only
     /// where `tasks.on_shutdown` says that agents are waited for.
     pub async fn shut_down(self) {
-        let Self { shared, state, server, tunnel, engine, background, draining, .. } = self;
+        let Self { shared, state, server, tunnel, engine, background, over, draining, .. } = self;
         tracing::info!("gateway is shutting down");
         draining.cancel();
         let on_shutdown = shared.loaded().config.tasks.on_shutdown;
@@ -332,8 +339,7 @@ impl Gateway {
             tunnel.close().await;
         };
         tokio::join!(ending_engine, ending_requests);
-        // Its events end with it, and so does whoever follows them.
-        drop(tunnel);
+        over.cancel();
         background.wait().await;
         if let Err(error) = shared.auth.flush_marks().await {
             tracing::warn!(%error, "last-use marks were not written");

@@ -247,10 +247,9 @@ impl Flow {
         if stage.project.join(FILE).exists() {
             return Err(Trouble::new("the task wrote into the project's own folder"));
         }
-        let path = std::env::var_os("PATH").unwrap_or_default();
-        let path = path.to_string_lossy();
-        let branches = git(&stage.project, &path, &["branch", "--list", "gateway/*"]).await?;
-        let clean = git(&stage.project, &path, &["status", "--porcelain"]).await?.is_empty();
+        let path = &stage.path;
+        let branches = git(&stage.project, path, &["branch", "--list", "gateway/*"]).await?;
+        let clean = git(&stage.project, path, &["status", "--porcelain"]).await?.is_empty();
         match (branches.lines().count(), clean) {
             (1, true) => Ok(("on a branch of its own; the project is as it was".to_owned(), ())),
             (_, false) => Err(Trouble::new("the project's folder was changed")),

@@ -38,6 +38,8 @@ pub(super) struct Stage {
     pub(super) client_secret: Secret,
     /// The project's folder.
     pub(super) project: PathBuf,
+    /// Where programs are found.
+    pub(super) path: String,
     /// Removed when dropped.
     folder: TempDir,
 }
@@ -49,6 +51,7 @@ impl Stage {
         let root = folder.path().canonicalize()?;
         let project = make_project(&root, env).await?;
         let env = environment(env, &root)?;
+        let path = env.get("PATH").cloned().unwrap_or_default();
         let text = config_text(&project, &make_agent(&root)?);
         let gateway = start_gateway(&root, env, &text).await?;
         let base = gateway.status()["local_url"].as_str().unwrap_or_default().to_owned();
@@ -65,7 +68,7 @@ impl Stage {
             .map_err(|error| Trouble::new(format!("the minted client has no secret: {error}")))?;
         let (client_id, summary) =
             (text("client_id"), format!("a gateway for the trial is at {base}"));
-        Ok((summary, Self { gateway, base, client_id, client_secret, project, folder }))
+        Ok((summary, Self { gateway, base, client_id, client_secret, project, path, folder }))
     }
 
     /// A fresh consent code, as the terminal shows it.
