@@ -34,8 +34,7 @@ class Caller:
         return message if params is None else message | {"params": params}
 
     def fields(self, changes=None):
-        fields = {"Authorization": f"Bearer {self.token}", "Accept": "application/json, text/event-stream",
-                  "Content-Type": "application/json", "MCP-Protocol-Version": ERA,
+        fields = {"Authorization": f"Bearer {self.token}", "Accept": "application/json", "Content-Type": "application/json", "MCP-Protocol-Version": ERA,
                   "Mcp-Session-Id": self.session} | (changes or {})
         return {name: value for name, value in fields.items() if value is not None}
 
@@ -47,11 +46,11 @@ class Caller:
             body = body.encode()
         connection = http.client.HTTPConnection(self.address.hostname, self.address.port, timeout=30)
         with contextlib.closing(connection):
-            connection.request(method, path, body, self.fields(changes))
+            # Who is refused in the middle of a long body may find the way closed, and reads the answer.
+            with contextlib.suppress(BrokenPipeError):
+                connection.request(method, path, body, self.fields(changes))
             answer = connection.getresponse()
             fields = {name.lower(): value for name, value in answer.getheaders()}
-            if answer.status == 200 and fields.get("content-type", "").startswith("text/event-stream"):
-                return answer.status, fields, ""  # a stream has no end to wait for
             return answer.status, fields, answer.read().decode()
 
     def raw(self, text):
@@ -88,7 +87,7 @@ async def signed_in(name):
 
 def is_rpc_error(body, code):
     error = json.loads(body)["error"]
-    return error["code"] == code and len(error["message"]) > 10
+    return error["code"] == code and error["message"]
 
 
 async def messages():
@@ -111,11 +110,12 @@ async def messages():
             ("a number as method", {"jsonrpc": "2.0", "id": 1, "method": 7}, 400, INVALID_REQUEST),
             ("a list as params", {"jsonrpc": "2.0", "id": 1, "method": "ping", "params": []}, 400, INVALID_REQUEST),
             ("great depth", deep, 400, INVALID_REQUEST),
-            ("five megabytes", '"' + "x" * (5 << 20) + '"', 413, INVALID_REQUEST),
         ]:
             got, _, text = caller.send(body)
             expect(got == status, f"{what}: {got} instead of {status}: {text[:300]}")
             expect(is_rpc_error(text, code), f"{what}: {text[:300]}")
+        status, _, text = caller.send('"' + "x" * (5 << 20) + '"')
+        expect(status == 413 and "bytes" in text, f"five megabytes: {status} {text[:300]}")
         expect("one message per POST" in caller.send([ping, ping])[2], "a batch is not told what to do instead")
         for method in ("no/such", "-x", "resources/read", "../tools/list"):
             status, _, text = caller.send(caller.message(method, {"uri": "file:///etc/passwd"}))
@@ -137,7 +137,7 @@ async def requests():
             ("nonsense as version", {"MCP-Protocol-Version": "nonsense"}, "POST", "/mcp", {400}, "nonsense"),
             ("an unknown session", {"Mcp-Session-Id": "gone"}, "POST", "/mcp", {404}, "initialize"),
             ("a session beginning with -", {"Mcp-Session-Id": "--help"}, "POST", "/mcp", {404}, "initialize"),
-            ("GET without session", {"Mcp-Session-Id": None, "Content-Type": None}, "GET", "/mcp", {400, 405, 422}, "ession"),
+            ("GET without session", {"Mcp-Session-Id": None, "Accept": "text/event-stream"}, "GET", "/mcp", {400, 405, 422}, "ession"),
             ("GET that wants no stream", {"Accept": "image/png"}, "GET", "/mcp", {406}, "event-stream"),
             ("DELETE without session", {"Mcp-Session-Id": None}, "DELETE", "/mcp", {400, 405, 422}, "ession"),
             ("PUT", {}, "PUT", "/mcp", {405}, "POST"),

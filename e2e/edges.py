@@ -33,6 +33,7 @@ class Edge:
     def serve(self, *flags, start=None):
         """Starts the gateway behind this edge; returns its ready line, whose public URL is proven."""
         self.before_start()
+        self.proxy.allowed_host = None  # the name is not known yet; all names lead to this edge
         start = start or self.lab.serve
         ready = start("--tunnel", self.provider, *flags, environment=self.environment())
         expect(ready["public_url"], f"no public address came up: {ready}")

@@ -261,6 +261,85 @@ case_usage() {
     expect "at a terminal" 2 "$status"
 }
 
+# `mint-client` with an open keyring: the secret that is printed is the one that is kept.
+case_mint_unlocked() {
+    in_session mint_unlocked_inside
+}
+mint_unlocked_inside() {
+    unlocked_daemon
+    refused_or_minted 0 mint-client --json
+    local id secret
+    id=$(field client_id <"$SCRATCH/out")
+    secret=$(field client_secret <"$SCRATCH/out")
+    expect "a secret of 256 bits" yes "$([ ${#secret} -ge 43 ] && echo yes)"
+    expect "libsecret finds it" "$secret" "$(secret-tool lookup service gateway username "client/$id")"
+    expect "it is in no file of ours" "" "$(grep -rlF -e "$secret" "$HOME/.local/state" || true)"
+    refused_or_minted 0 mint-client --json --rotate
+    local rotated
+    rotated=$(field client_secret <"$SCRATCH/out")
+    expect "a rotated one is another" yes "$([ "$rotated" != "$secret" ] && echo yes)"
+    expect "and takes its place" "$rotated" "$(secret-tool lookup service gateway username "client/$id")"
+}
+
+# `mint-client` with a locked keyring: 77, the cure, and no client that has no secret.
+case_mint_locked() {
+    in_session locked_fill
+    in_session mint_locked_inside
+}
+mint_locked_inside() {
+    locked_daemon
+    refused_or_minted 77 mint-client
+    expect "it says that the keyring is locked" yes "$(grep -q 'locked' "$SCRATCH/err" && echo yes)"
+    expect "with a hint" yes "$(grep -q '^hint: ..*' "$SCRATCH/err" && echo yes)"
+    expect "no client was made" 0 "$("$binary" clients list --json | grep -o '"client_id"' | wc -l)"
+    serve_says 'locked'
+}
+
+# No keyring at all: `mint-client` names the file back end, which then works; `serve` runs.
+case_mint_absent() {
+    refused_or_minted 77 mint-client
+    expect "the hint names the file back end" yes \
+        "$(grep '^hint: ' "$SCRATCH/err" | grep -qF 'secrets.backend = "file"' && echo yes)"
+    serve_says 'no client could be made'
+    mkdir -p "$HOME/.config/gateway"
+    printf '[secrets]\nbackend = "file"\n' >"$HOME/.config/gateway/config.toml"
+    refused_or_minted 0 mint-client --json
+    local secret kept
+    secret=$(field client_secret <"$SCRATCH/out")
+    kept=$(grep -rlF -e "$secret" "$HOME")
+    expect "it is kept in one file for its owner alone" 600 "$(stat -c %a "$kept")"
+}
+
+# refused_or_minted STATUS WORD…: the exit status of a command; its output lies in out and err.
+refused_or_minted() {
+    local wanted=$1 status=0
+    shift
+    "$binary" "$@" >"$SCRATCH/out" 2>"$SCRATCH/err" </dev/null || status=$?
+    expect "\`gateway $*\` exits $wanted" "$wanted" "$status"
+    [ "$status" = "$wanted" ] || sed 's/^/    /' "$SCRATCH/err"
+}
+
+# field NAME: that field of the JSON object on stdin.
+field() {
+    python3 -c 'import json, sys; print(json.load(sys.stdin)[sys.argv[1]])' "$1"
+}
+
+# serve_says WORDS: `serve` answers requests, says that, and ends when told to.
+serve_says() {
+    "$binary" serve --listen 127.0.0.1:0 --tunnel none --no-open \
+        >"$SCRATCH/serve.out" 2>"$SCRATCH/serve.err" </dev/null &
+    local pid=$! tries=0
+    until [ -e "$SCRATCH/serve.out" ] && grep -q '^connector' "$SCRATCH/serve.out" || [ $((tries += 1)) = 400 ]; do sleep 0.05; done
+    expect "serve runs" running "$("$binary" status --json | field state)"
+    expect "and says \"$1\"" yes "$(grep -q -e "$1" "$SCRATCH/serve.out" && echo yes)"
+    expect "with a hint" yes "$(grep -q '^hint: ..*' "$SCRATCH/serve.out" && echo yes)"
+    local status=0
+    kill "$pid"
+    timeout 15 tail --pid="$pid" -f /dev/null || { echo "    FAILED: serve did not end"; kill -9 "$pid"; }
+    wait "$pid" || status=$?
+    expect "serve ends in order" 0 "$status"
+}
+
 # ---- running them ----------------------------------------------------------------------------------
 
 if [ "${INSIDE_FUNCTION:-}" ]; then

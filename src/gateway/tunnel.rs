@@ -169,9 +169,10 @@ pub(super) fn start(
     Tunnel::start(provider.build(&surroundings), options)
 }
 
-/// Starts children so that they end with this process, and so that Ctrl-C does not reach them.
+/// Starts children so that they end with this process. The provider gives each a group of its own,
+/// which keeps Ctrl-C from it; the leader of a group cannot start a session.
 fn launcher() -> Vec<OsString> {
-    let options = ExecOptions { session: true, group: false, die_with_parent: true };
+    let options = ExecOptions { session: false, group: false, die_with_parent: true };
     exec_prefix(&own_program(), options)
 }
 
@@ -232,5 +233,17 @@ struct PublicCheck(Probe);
 impl Verify for PublicCheck {
     fn verify<'a>(&'a self, url: &'a Url) -> BoxFuture<'a, Result<(), VerifyError>> {
         Box::pin(self.0.ask(url))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_child_that_leads_a_group_already_is_not_asked_to_start_a_session_or_group() {
+        let words = launcher();
+        assert!(words.iter().any(|word| word.to_string_lossy().starts_with("--die-with=")));
+        assert!(!words.iter().any(|word| word == "--session" || word == "--group"), "{words:?}");
     }
 }

@@ -98,7 +98,7 @@ impl Tunnel {
             options,
             gate,
             state,
-            events: events.clone(),
+            events,
             stop: stop.clone(),
             backoff: Arc::new(Mutex::new(backoff)),
             openings: OpeningBudget::new(policy.openings_max),
@@ -108,6 +108,8 @@ impl Tunnel {
             lost_at: None,
             provider,
         };
+        // The supervisor alone keeps the events open, so that they end with it.
+        let events = supervisor.events.downgrade();
         let task = tokio::spawn(supervisor.run());
         let handle = TunnelHandle {
             provider: name,
@@ -126,7 +128,7 @@ impl Tunnel {
 pub struct TunnelHandle {
     provider: &'static str,
     state: watch::Receiver<TunnelState>,
-    events: broadcast::Sender<TunnelEvent>,
+    events: broadcast::WeakSender<TunnelEvent>,
     from_the_start: Mutex<Option<broadcast::Receiver<TunnelEvent>>>,
     stop: DropGuard,
     task: tokio::sync::Mutex<Option<JoinHandle<()>>>,
@@ -145,12 +147,16 @@ impl TunnelHandle {
         self.state.clone()
     }
 
-    /// What happens: for the first caller from the start, for later ones from now on. A reader that
-    /// falls 256 events behind is told how many it missed.
+    /// What happens: for the first caller from the start, for later ones from now on, until the
+    /// tunnel has ended. A reader that falls 256 events behind is told how many it missed.
     #[must_use]
     pub fn events(&self) -> broadcast::Receiver<TunnelEvent> {
         let mut first = self.from_the_start.lock().unwrap_or_else(PoisonError::into_inner);
-        first.take().unwrap_or_else(|| self.events.subscribe())
+        first.take().unwrap_or_else(|| match self.events.upgrade() {
+            Some(events) => events.subscribe(),
+            // A receiver whose sender is gone: nothing will happen any more.
+            None => broadcast::channel(1).1,
+        })
     }
 
     /// Closes the tunnel gracefully and waits until it is closed, which takes at most the provider's

@@ -233,6 +233,19 @@ async fn the_first_reader_of_events_misses_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn events_end_with_the_tunnel_for_every_reader() {
+    use tokio::sync::broadcast::error::RecvError;
+    let handle = start(vec![vec![opened("https://one.example"), Step::Hang]], options());
+    handle.state().wait_for(TunnelState::is_up).await.unwrap();
+    let (mut first, mut second) = (handle.events(), handle.events());
+    handle.close().await;
+    while first.recv().await.is_ok() {}
+    while second.recv().await.is_ok() {}
+    // The handle is still there; a reader that waits for the end must not wait for it.
+    assert!(matches!(handle.events().recv().await, Err(RecvError::Closed)));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_panicking_provider_is_a_failure_and_not_the_end() {
     let handle = start(vec![vec![Step::Panic]], options());
     handle.state().wait_for(TunnelState::is_up).await.unwrap();
