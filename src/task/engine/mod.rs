@@ -20,9 +20,7 @@ use super::handle::{Admitted, EngineHandle, NewTask};
 use super::news::News;
 use super::queue::{Queue, Waiting};
 use super::report;
-use super::settings::{
-    NoProject, OnShutdown, ProjectRules, Settings, Surroundings,
-};
+use super::settings::{NoProject, OnShutdown, ProjectRules, Settings, Surroundings};
 use crate::clock::{Clock, Entropy, Timestamp};
 use crate::executor::{Command, Pace, Start};
 use crate::model::{
