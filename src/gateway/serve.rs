@@ -76,7 +76,7 @@ pub struct Gateway {
     shared: Arc<Shared>,
     state: State,
     server: Server,
-    tunnel: Arc<TunnelHandle>,
+    tunnel: TunnelHandle,
     engine: EngineHandle,
     background: TaskTracker,
     draining: CancellationToken,
@@ -250,7 +250,7 @@ impl Gateway {
             shared,
             state,
             server,
-            tunnel: Arc::new(handle),
+            tunnel: handle,
             engine,
             background,
             draining,
@@ -338,6 +338,8 @@ impl Gateway {
             self.tunnel.close().await;
         };
         tokio::join!(engine, requests);
+        // Whoever reads the tunnel's events reads the last one and then their end.
+        drop(self.tunnel);
         self.background.wait().await;
         if let Err(error) = self.shared.auth.flush_marks().await {
             tracing::warn!(%error, "last-use marks were not written");
