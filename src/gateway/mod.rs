@@ -11,6 +11,8 @@ mod probe;
 mod serve;
 mod settings;
 mod state;
+#[cfg(test)]
+mod tests;
 mod tools;
 pub(crate) mod tunnel;
 pub mod vault;
