@@ -9,7 +9,7 @@ ZIGLANG=0.15.2
 
 debian() {
   local wanted=(git gcc libc6-dev python3-venv dbus gnome-keyring libsecret-tools zbar-tools
-    chromium shellcheck systemd strace procps)
+    chromium librsvg2-bin shellcheck systemd strace procps)
   local missing=()
   for package in "${wanted[@]}"; do
     dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' || missing+=("$package")
