@@ -1,4 +1,5 @@
 //! `gateway doctor` as a whole program: exit codes, shapes, and the whole way of a client.
+#![expect(clippy::unwrap_used, reason = "a test says by failing what it expected")]
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -37,7 +38,8 @@ fn stderr(output: &Output) -> String {
 }
 
 fn checks(output: &Output) -> Vec<Value> {
-    let json: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"));
+    let json: Value =
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"));
     assert_eq!(json["schema"], 1);
     json["checks"].as_array().unwrap().clone()
 }
@@ -79,7 +81,8 @@ fn an_unknown_check_is_a_usage_error_that_names_the_nearest() {
 #[test]
 fn everything_is_looked_at_in_an_empty_home_and_nothing_is_made_there() {
     let home = home();
-    let looked = gateway(&home, &[("NGROK_AUTHTOKEN", "2planted_secret_text\"")], &["doctor", "--json"]);
+    let looked =
+        gateway(&home, &[("NGROK_AUTHTOKEN", "2planted_secret_text\"")], &["doctor", "--json"]);
     let ids: Vec<String> = checks(&looked)
         .iter()
         .map(|check| {
@@ -98,15 +101,17 @@ fn everything_is_looked_at_in_an_empty_home_and_nothing_is_made_there() {
     assert!(!stdout(&looked).contains("planted"), "{}", stdout(&looked));
     let made: Vec<_> = std::fs::read_dir(home.path()).unwrap().collect();
     // What a real Claude Code on this machine makes when it is asked is its own affair.
-    let ours = made.into_iter().map(|entry| entry.unwrap().file_name()).filter(|name| {
-        !name.to_string_lossy().starts_with(".claude")
-    });
+    let ours = made
+        .into_iter()
+        .map(|entry| entry.unwrap().file_name())
+        .filter(|name| !name.to_string_lossy().starts_with(".claude"));
     assert_eq!(ours.count(), 0);
 }
 
 #[test]
 fn without_home_it_says_what_to_set() {
-    let output = Command::new(env!("CARGO_BIN_EXE_gateway")).arg("doctor").env_clear().output().unwrap();
+    let output =
+        Command::new(env!("CARGO_BIN_EXE_gateway")).arg("doctor").env_clear().output().unwrap();
     assert_eq!(output.status.code(), Some(78), "{output:?}");
     assert!(stderr(&output).contains("hint: set HOME"), "{}", stderr(&output));
 }
@@ -126,11 +131,8 @@ fn leftovers(folder: &Path) -> usize {
 fn the_whole_way_of_a_client_is_walked_and_leaves_nothing_behind() {
     let (home, temporary) = (home(), tempfile::tempdir().unwrap());
     let place = temporary.path().to_str().unwrap();
-    let walked = gateway(
-        &home,
-        &[("TMPDIR", place)],
-        &["doctor", "--deep", "--only", "version", "--json"],
-    );
+    let walked =
+        gateway(&home, &[("TMPDIR", place)], &["doctor", "--deep", "--only", "version", "--json"]);
     let steps: Vec<(String, String)> = checks(&walked)
         .iter()
         .map(|check| {
@@ -166,7 +168,11 @@ fn a_trial_that_cannot_begin_names_why_and_skips_the_rest() {
     );
     let checks = checks(&walked);
     assert_eq!(checks[1]["status"], "fail");
-    assert!(checks[1]["detail"].as_str().unwrap().contains("git cannot be started"), "{}", checks[1]);
+    assert!(
+        checks[1]["detail"].as_str().unwrap().contains("git cannot be started"),
+        "{}",
+        checks[1]
+    );
     assert!(checks[2..].iter().all(|check| check["status"] == "skip"), "{checks:?}");
     assert_eq!(walked.status.code(), Some(1));
 }

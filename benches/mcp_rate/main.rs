@@ -96,7 +96,7 @@ impl Turn {
     }
 }
 
-/// Processor time of all threads of this process so far (proc_pid_stat(5), `utime` and `stime`).
+/// Processor time of all threads of this process so far (`proc_pid_stat(5)`, `utime` and `stime`).
 fn cpu_seconds() -> f64 {
     let stat = std::fs::read_to_string("/proc/self/stat").expect("/proc is there");
     let after_name = stat.rsplit(')').next().unwrap_or_default();

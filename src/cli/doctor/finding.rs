@@ -90,7 +90,7 @@ impl Finding {
             return worst;
         }
         let lines = |part: fn(&Self) -> Option<&String>| {
-            let lines = bad.iter().filter_map(|finding| Some(part(finding)?.to_string()));
+            let lines = bad.iter().filter_map(|finding| part(finding).map(String::as_str));
             lines.collect::<Vec<_>>().join("\n")
         };
         let causes: Vec<String> = bad

@@ -45,7 +45,8 @@ fn shown(lab: &Lab, report: &doctor::Report) -> String {
 #[tokio::test]
 async fn no_secret_is_ever_shown() {
     let mut lab = Lab::healthy().await;
-    for name in ["ANTHROPIC_API_KEY", "NGROK_AUTHTOKEN", "HERMES_API_KEY", "AWS_SECRET_ACCESS_KEY"] {
+    for name in ["ANTHROPIC_API_KEY", "NGROK_AUTHTOKEN", "HERMES_API_KEY", "AWS_SECRET_ACCESS_KEY"]
+    {
         lab.env.insert(name.to_owned(), format!("{PLANTED}\""));
     }
     lab.claude("2.1.328", r#"{"loggedIn": false}"#);
@@ -103,9 +104,13 @@ fn ids_are_unique_and_written_in_small_letters() {
 fn an_unknown_id_is_answered_with_the_nearest_one() {
     let asked = |id: &str| doctor::select(&[id.to_owned()]).err().map(|error| error.to_string());
     assert_eq!(asked("gitt").unwrap(), "there is no check \"gitt\"; did you mean `git`?");
-    assert_eq!(asked("listen").unwrap(), "there is no check \"listen\"; did you mean `listen-port`?");
+    assert_eq!(
+        asked("listen").unwrap(),
+        "there is no check \"listen\"; did you mean `listen-port`?"
+    );
     assert_eq!(asked("git"), None);
-    let chosen = doctor::select(&["git".to_owned(), "config".to_owned(), "git".to_owned()]).unwrap();
+    let chosen =
+        doctor::select(&["git".to_owned(), "config".to_owned(), "git".to_owned()]).unwrap();
     let ids: Vec<&str> = chosen.iter().map(|check| check.id()).collect();
     assert_eq!(ids, ["config", "git"], "in the table's order, each once");
 }

@@ -308,11 +308,8 @@ impl Lab {
     pub(super) fn world(&self) -> World {
         let file = self.at("home/.config/gateway/config.toml");
         folders::write_private(&file, self.config.as_bytes()).unwrap();
-        let folders = Folders {
-            config_file: file.clone(),
-            state: self.at("state"),
-            runtime: self.at("run"),
-        };
+        let folders =
+            Folders { config_file: file.clone(), state: self.at("state"), runtime: self.at("run") };
         let flags = Overrides::new(self.at("home"));
         let config = Config::load(Some(&file), Some(&self.config), &self.env, &flags)
             .map_err(ConfigFault::Wrong);
@@ -371,7 +368,8 @@ fn assert_commands_exist(fix: &str) {
     for lead in ["`gateway ", "\ngateway ", ": gateway ", "; gateway "] {
         let text = format!("\n{fix}");
         for (at, _) in text.match_indices(lead) {
-            let words = text[at + lead.len()..].split(|c: char| !c.is_ascii_lowercase() && c != '-');
+            let words =
+                text[at + lead.len()..].split(|c: char| !c.is_ascii_lowercase() && c != '-');
             let words: Vec<&str> = words.take(2).collect();
             let command = program.get_subcommands().find(|known| known.get_name() == words[0]);
             let command = command.unwrap_or_else(|| panic!("no command {words:?}: {fix}"));

@@ -20,8 +20,13 @@ async fn a_typo_in_the_configuration_is_named_with_the_nearest_key() {
 async fn a_value_of_a_wrong_type_is_named_with_what_is_allowed() {
     let mut lab = Lab::healthy().await;
     lab.config += "[tasks]\nmax_concurrent = \"many\"\n";
-    lab.finds("config", Fail, "`tasks.max_concurrent` is \"many\"", "set `tasks.max_concurrent` to")
-        .await;
+    lab.finds(
+        "config",
+        Fail,
+        "`tasks.max_concurrent` is \"many\"",
+        "set `tasks.max_concurrent` to",
+    )
+    .await;
 }
 
 #[tokio::test]

@@ -6,8 +6,13 @@ use crate::cli::doctor::Status::{Fail, Ok, Skip, Warn};
 async fn no_claude_is_a_failure_with_the_way_to_install_it() {
     let lab = Lab::healthy().await;
     lab.remove_program("claude");
-    lab.finds("executor-claude", Fail, "neither in PATH", "npm install -g @anthropic-ai/claude-code")
-        .await;
+    lab.finds(
+        "executor-claude",
+        Fail,
+        "neither in PATH",
+        "npm install -g @anthropic-ai/claude-code",
+    )
+    .await;
     assert_eq!(lab.look("claude-login").await.finding.status, Skip);
 }
 
@@ -157,6 +162,7 @@ async fn a_broken_repository_is_a_failure() {
 async fn one_bad_project_of_several_names_itself() {
     let mut lab = Lab::healthy().await;
     lab.config += "[projects.gone]\npath = \"/nonexistent/gone\"\n";
-    let line = lab.finds("projects", Fail, "/nonexistent/gone", "gateway projects remove gone").await;
+    let line =
+        lab.finds("projects", Fail, "/nonexistent/gone", "gateway projects remove gone").await;
     assert!(line.finding.summary.contains("gone"));
 }

@@ -24,7 +24,8 @@ async fn a_second_gateway_that_nobody_can_reach_is_named_with_its_pid() {
 async fn another_command_at_work_is_a_warning() {
     let lab = Lab::healthy().await;
     let _held = hold(&lab, 4242, "gateway mint-client");
-    lab.finds("state-lock", Warn, "`gateway mint-client` (pid 4242)", "wait until it has ended").await;
+    lab.finds("state-lock", Warn, "`gateway mint-client` (pid 4242)", "wait until it has ended")
+        .await;
 }
 
 #[tokio::test]
@@ -128,7 +129,8 @@ async fn a_variable_that_is_no_secret_is_a_failure_that_does_not_show_it() {
     let mut lab = Lab::healthy().await;
     lab.env.insert("NGROK_AUTHTOKEN".to_owned(), "planted\tsecret".to_owned());
     lab.config += "[secrets]\nbackend = \"file\"\n";
-    let line = lab.finds("secrets", Fail, "NGROK_AUTHTOKEN", "correct or unset NGROK_AUTHTOKEN").await;
+    let line =
+        lab.finds("secrets", Fail, "NGROK_AUTHTOKEN", "correct or unset NGROK_AUTHTOKEN").await;
     assert!(!format!("{line:?}").contains("planted"), "{line:?}");
 }
 
@@ -144,7 +146,8 @@ async fn clients_that_have_all_expired_are_a_warning() {
     let lab = Lab::healthy().await;
     let database = rusqlite::Connection::open(lab.at("state/gateway.db")).unwrap();
     database.execute("UPDATE clients SET body = json_set(body, '$.revoked_at', 1)", []).unwrap();
-    lab.finds("clients", Warn, "every client is revoked or has expired", "gateway mint-client").await;
+    lab.finds("clients", Warn, "every client is revoked or has expired", "gateway mint-client")
+        .await;
 }
 
 #[tokio::test]

@@ -118,7 +118,10 @@ async fn auto_says_what_it_would_open() {
     assert_eq!(finding.summary, "ngrok (chosen by `auto`)");
     lab.config = "[server]\npublic_url = \"https://gateway.example\"\n".to_owned();
     let finding = lab.look("tunnel-provider").await.finding;
-    assert!(finding.summary.contains("your own proxy serves https://gateway.example"), "{finding:?}");
+    assert!(
+        finding.summary.contains("your own proxy serves https://gateway.example"),
+        "{finding:?}"
+    );
 }
 
 #[tokio::test]
@@ -127,7 +130,8 @@ async fn a_running_gateway_of_another_version_is_a_warning() {
     let mut status = Lab::status();
     status["version"] = json!("0.0.7");
     lab.running(status);
-    lab.finds("running", Warn, "it is 0.0.7, and this program is", "systemctl --user restart").await;
+    lab.finds("running", Warn, "it is 0.0.7, and this program is", "systemctl --user restart")
+        .await;
 }
 
 #[tokio::test]
@@ -248,7 +252,8 @@ async fn a_service_that_would_open_no_tunnel_is_a_warning() {
 /// A gateway that runs as a service, with this `PATH`.
 fn in_service(lab: &Lab, path: &str) -> ExclusiveLock {
     lab.machine(|facts| {
-        facts.control_group = "0::/user.slice/user@1000.service/app.slice/gateway.service".to_owned();
+        facts.control_group =
+            "0::/user.slice/user@1000.service/app.slice/gateway.service".to_owned();
         facts.variables.insert("PATH".to_owned(), path.to_owned());
     });
     let holder = Holder { pid: 4242, command: "gateway serve".to_owned(), since_millis: 0 };
