@@ -264,12 +264,12 @@ fn in_service(lab: &Lab, path: &str) -> ExclusiveLock {
 async fn a_service_that_finds_neither_git_nor_claude_is_told_of_from_outside() {
     let mut lab = Lab::healthy().await;
     lab.config += "[secrets]\nbackend = \"file\"\n";
-    let _held = in_service(&lab, "/nonexistent/bin");
+    let held = in_service(&lab, "/nonexistent/bin");
     let line = lab.finds("service-inside", Fail, "git", "gateway service install").await;
     let cause = line.finding.detail.unwrap();
     assert!(cause.contains("its PATH is /nonexistent/bin") && cause.contains("claude"), "{cause}");
-    drop(_held);
-    let _held = in_service(&lab, &lab.env["PATH"].clone());
+    drop(held);
+    let held = in_service(&lab, &lab.env["PATH"].clone());
     assert_eq!(lab.look("service-inside").await.finding.status, Ok);
 }
 
