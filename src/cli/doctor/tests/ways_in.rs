@@ -269,7 +269,7 @@ async fn a_service_that_finds_neither_git_nor_claude_is_told_of_from_outside() {
     let cause = line.finding.detail.unwrap();
     assert!(cause.contains("its PATH is /nonexistent/bin") && cause.contains("claude"), "{cause}");
     drop(held);
-    let held = in_service(&lab, &lab.env["PATH"].clone());
+    let _held_again = in_service(&lab, &lab.env["PATH"].clone());
     assert_eq!(lab.look("service-inside").await.finding.status, Ok);
 }
 
