@@ -7,18 +7,21 @@ usage() {
     cat <<'USAGE'
 Install gateway for the user who runs this.
 
-usage: install.sh [--binary FILE] [--prefix DIR] [--service]
+usage: install.sh [--binary FILE] [--prefix DIR] [--service | --run]
        install.sh --uninstall [--purge] [--prefix DIR]
 
   --binary FILE  install this prebuilt program instead of building the clone
   --prefix DIR   install below DIR (default: ~/.local)
   --service      also run it as a service of your login session
+  --run          start `gateway serve` when all is installed
   --uninstall    remove what this script installed, and the service; data stays
   --purge        with --uninstall: remove configuration, tasks and stored secrets too
   --help         show this
 
 Installed are the program (DIR/bin), completions for bash, zsh and fish, and the
-manual pages. Building needs Rust (cargo) and a C compiler.
+manual pages. Building needs Rust (cargo). git and a C compiler are installed
+when they are missing and this is run as root on a Debian or Fedora system;
+elsewhere the command that installs them is told.
 USAGE
 }
 
@@ -32,7 +35,7 @@ wrong() { fail "$1" 'see install.sh --help' 2; }
 
 # --- the command line ---------------------------------------------------------------------------
 
-binary='' prefix='' service='' uninstall='' purge=''
+binary='' prefix='' service='' run='' uninstall='' purge=''
 while [ $# -gt 0 ]; do
     option=$1
     shift
@@ -51,6 +54,7 @@ while [ $# -gt 0 ]; do
         --binary) binary=$value ;;
         --prefix) prefix=$value ;;
         --service) service=1 ;;
+        --run) run=1 ;;
         --uninstall) uninstall=1 ;;
         --purge) purge=1 ;;
         -h | --help)
@@ -64,7 +68,8 @@ while [ $# -gt 0 ]; do
     esac
 done
 if [ -n "$purge" ] && [ -z "$uninstall" ]; then wrong '--purge goes with --uninstall'; fi
-if [ -n "$uninstall" ] && [ -n "$binary$service" ]; then
+if [ -n "$service" ] && [ -n "$run" ]; then wrong 'a service runs already: leave out --run'; fi
+if [ -n "$uninstall" ] && [ -n "$binary$service$run" ]; then
     wrong '--uninstall goes with --purge and --prefix only'
 fi
 
@@ -223,6 +228,27 @@ if [ -n "$uninstall" ]; then
     exit 0
 fi
 
+# --- what must be there -------------------------------------------------------------------------
+
+# Tasks work in clones, which git makes; the database and the cryptography are compiled from C.
+have_tools() {
+    command -v git >/dev/null 2>&1 && { [ -n "$binary" ] || command -v "${CC:-cc}" >/dev/null 2>&1; }
+}
+
+install_tools() {
+    have_tools && return
+    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
+        say 'installing git and a C compiler with apt-get'
+        { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq \
+            --no-install-recommends git gcc libc6-dev; } >/dev/null </dev/null || :
+    elif [ "$(id -u)" = 0 ] && command -v dnf >/dev/null 2>&1; then
+        say 'installing git and a C compiler with dnf'
+        dnf install -y -q git gcc >/dev/null </dev/null || :
+    fi
+    have_tools || fail 'git or a C compiler is missing' \
+        'install them (Debian: sudo apt-get install git gcc libc6-dev; Fedora: sudo dnf install git gcc; macOS: xcode-select --install) and run this again' 69
+}
+
 # --- building -----------------------------------------------------------------------------------
 
 build() {
@@ -243,10 +269,6 @@ build() {
         fail 'cargo is not installed, so the clone cannot be built' \
             'install Rust (see https://rustup.rs) and run this again, or name a prebuilt program with --binary FILE' 69
     fi
-    if ! command -v "${CC:-cc}" >/dev/null 2>&1; then
-        fail 'there is no C compiler, which the database and the cryptography are built with' \
-            'install one (Debian: apt install build-essential; macOS: xcode-select --install)' 69
-    fi
     say "building $root (some minutes the first time)"
     # The target folder is named, so that a setting of the user's cannot put the program elsewhere.
     "$cargo" build --release --locked --bin gateway \
@@ -255,6 +277,7 @@ build() {
     binary=$root/target/release/gateway
 }
 
+install_tools
 if [ -z "$binary" ]; then
     build
 elif [ ! -f "$binary" ]; then
@@ -371,5 +394,9 @@ case :${PATH:-}: in
 esac
 if [ "$changed" != 0 ] && command -v zsh >/dev/null 2>&1; then
     note "for completions in zsh, add to ~/.zshrc before compinit: fpath=(\"$zsh_folder\" \$fpath)"
+fi
+if [ -n "$run" ]; then
+    say "starting $program serve"
+    exec "$program" serve
 fi
 [ -n "$service" ] || say "next: $program serve"
