@@ -178,9 +178,13 @@ class Page:
         found += [str(event["exceptionDetails"]) for event in self.of("Runtime.exceptionThrown")]
         return found
 
-    def scrolls_sideways(self):
-        return self.evaluate("document.documentElement.scrollWidth > window.innerWidth")
+    def dark(self):
+        """The device prefers dark pages from now on."""
+        self.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": "dark"}])
 
     def screenshot(self, file):
+        """Keeps what the page looks like; it must fit the screen's width."""
+        wide = self.evaluate("document.documentElement.scrollWidth")
+        expect(wide <= WIDTH, f"{file.stem} is {wide} px wide on a screen of {WIDTH}")
         shot = self.call("Page.captureScreenshot", format="png", captureBeyondViewport=True)
         file.write_bytes(base64.b64decode(shot["data"]))
