@@ -11,7 +11,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-reduced=(keyring round_trip crash cancel confined qr bad_input install)
+reduced=(keyring serve round_trip crash cancel confined qr bad_input install)
 # The rest wants a build of its own (claude_real) or namespaces, so root (service).
 whole=("${reduced[@]}" service claude_real)
 # No suite takes a third of this on two idle cores; one that hangs is a failure.
@@ -58,7 +58,7 @@ done
 run() {
   case $1 in
     keyring | install | service) "e2e/$1.sh" "$GATEWAY_BINARY" ;;
-    round_trip | crash | cancel | confined | qr | bad_input) "$python" "e2e/$1.py" ;;
+    serve | round_trip | crash | cancel | confined | qr | bad_input) "$python" "e2e/$1.py" ;;
     claude_real)
       GATEWAY_E2E_CLAUDE=$PWD/.tools/claude/claude \
         cargo test --locked --features e2e --test claude_real
