@@ -137,7 +137,15 @@ pub(super) fn migrate(connection: &mut Connection, path: Option<&Path>) -> Resul
         return Ok(());
     }
     if let (Some(path), true) = (path, found > 0) {
-        connection.backup("main", backup_path(path, found), None::<fn(_)>)?;
+        let backup = backup_path(path, found);
+        // Made before SQLite would make it, so that nobody else may read it. One that an earlier try
+        // left is written over.
+        match gateway_os::folders::create_private(&backup) {
+            Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
+                return Err(StoreError::CannotOpen(backup));
+            }
+            _ => connection.backup("main", backup, None::<fn(_)>)?,
+        }
     }
     let from = usize::try_from(found).unwrap_or(0);
     let transaction = connection.transaction()?;
@@ -146,6 +154,17 @@ pub(super) fn migrate(connection: &mut Connection, path: Option<&Path>) -> Resul
     }
     transaction.pragma_update(None, "user_version", known)?;
     transaction.commit()?;
+    Ok(())
+}
+
+/// Makes a database of the first `version` migrations, as an older gateway left it.
+#[cfg(test)]
+pub(super) fn make_older(path: &Path, version: usize) -> Result<(), StoreError> {
+    let connection = open_for_writing(path)?;
+    for statements in &MIGRATIONS[..version] {
+        connection.execute_batch(statements)?;
+    }
+    connection.pragma_update(None, "user_version", i64::try_from(version).unwrap_or(i64::MAX))?;
     Ok(())
 }
 

@@ -177,6 +177,26 @@ fn a_database_of_a_newer_gateway_is_refused_untouched() {
 }
 
 #[test]
+fn an_older_database_is_migrated_and_a_private_copy_of_it_is_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("gateway.db");
+    schema::make_older(&path, 1).unwrap();
+    let older = Connection::open(&path).unwrap();
+    older.execute("INSERT INTO events (at, task_id, body) VALUES (1, 't', '{}')", []).unwrap();
+    drop(older);
+    let store = Store::open(&path, Arc::new(SystemClock)).unwrap();
+    assert_eq!(*store.committed().borrow(), 1, "the old rows are there");
+    drop(store);
+    let backup = dir.path().join("gateway.db.v1.bak");
+    let kept = Connection::open(&backup).unwrap();
+    let version: i64 = kept.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
+    assert_eq!(version, 1);
+    assert!(gateway_os::private_file::open_private(&backup).is_ok(), "others can read the copy");
+    // A second start finds nothing to do.
+    drop(Store::open(&path, Arc::new(SystemClock)).unwrap());
+}
+
+#[test]
 fn a_file_that_is_no_database_is_named_as_damaged() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("gateway.db");
