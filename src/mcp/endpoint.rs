@@ -171,8 +171,14 @@ impl Shared {
         self.without_body(parts, principal).await
     }
 
+    /// rmcp answers 202 to the end of a session, which is over by then; some clients (the Python SDK)
+    /// take nothing but 200 and 204 for a success.
     async fn delete(&self, parts: Parts, principal: &Arc<Principal>) -> Response<Body> {
-        self.without_body(parts, principal).await
+        let mut response = self.without_body(parts, principal).await;
+        if response.status() == StatusCode::ACCEPTED {
+            *response.status_mut() = StatusCode::NO_CONTENT;
+        }
+        response
     }
 
     async fn without_body(&self, parts: Parts, principal: &Arc<Principal>) -> Response<Body> {

@@ -7,8 +7,11 @@ use crate::config::LogLevel;
 /// Libraries whose lower levels print frames, headers or secrets (TRACE of `muxado` has the
 /// authtoken, DEBUG of `ngrok` passwords), or drown everything else. A name covers all that begin
 /// with it.
-pub(super) const CAPPED: [&str; 10] =
-    ["muxado", "ngrok", "rmcp", "hyper", "h2", "reqwest", "rustls", "tower", "want", "zbus"];
+pub(super) const CAPPED: [&str; 9] =
+    ["muxado", "ngrok", "hyper", "h2", "reqwest", "rustls", "tower", "want", "zbus"];
+
+/// rmcp tells at `info` of every single request that it was served.
+const CHATTY: &str = "rmcp";
 
 /// How `-q` and `-v` change the configured level: so many steps down or up.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -44,6 +47,7 @@ pub(super) fn targets(level: LogLevel) -> Targets {
     Targets::new()
         .with_default(LevelFilter::from_level(level))
         .with_targets(CAPPED.map(|target| (target, capped)))
+        .with_target(CHATTY, LevelFilter::from_level(level.min(Level::WARN)))
 }
 
 #[cfg(test)]
@@ -64,10 +68,11 @@ mod tests {
     #[test]
     fn libraries_that_print_secrets_stay_at_info_at_any_level() {
         let trace = targets(LogLevel::Trace);
-        for target in ["muxado::session", "ngrok", "rmcp::transport", "hyper_util::client"] {
+        for target in ["muxado::session", "ngrok", "hyper_util::client"] {
             assert!(!trace.would_enable(target, &Level::DEBUG), "{target}");
             assert!(trace.would_enable(target, &Level::INFO), "{target}");
         }
+        assert!(!trace.would_enable("rmcp::service", &Level::INFO));
         for target in ["gateway::auth", "gateway_tunnels::ngrok"] {
             assert!(trace.would_enable(target, &Level::TRACE), "{target}");
         }
