@@ -60,8 +60,9 @@ run() {
     keyring | install | service) "e2e/$1.sh" "$GATEWAY_BINARY" ;;
     serve | round_trip | crash | cancel | confined | qr | bad_input) "$python" "e2e/$1.py" ;;
     claude_real)
+      # As part of the workspace it shares what `cargo test --workspace` has built.
       GATEWAY_E2E_CLAUDE=$PWD/.tools/claude/claude \
-        cargo test --locked --features e2e --test claude_real
+        cargo test --locked --workspace --features gateway/e2e --test claude_real
       ;;
   esac
 }

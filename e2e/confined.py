@@ -4,7 +4,7 @@ its environment holds nothing of ours; the owner's own allow rules do not answer
 
 import json
 
-from harness import GATEWAY, Lab, McpUser, expect, main, until
+from harness import GATEWAY, Lab, McpUser, expect, main
 
 SCENARIOS = {
     "default": "probe",

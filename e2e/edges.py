@@ -6,6 +6,7 @@ import os
 import shutil
 import socket
 import ssl
+import subprocess
 import threading
 from pathlib import Path
 
@@ -71,7 +72,9 @@ class NgrokEdge(Edge):
     AUTHTOKEN = "2planted_authtoken_of_the_suite"
 
     def __init__(self, lab):
-        self.process = lab.spawn([double("loopback-ngrok-edge")], stdin=-1, stdout=-1, text=True, bufsize=1)
+        self.process = lab.spawn(
+            [double("loopback-ngrok-edge")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            bufsize=1, env={"TMPDIR": str(lab.folder)})
         self.facts = json.loads(self.process.stdout.readline())
         self._lock = threading.Lock()
         super().__init__(lab)
@@ -108,7 +111,7 @@ class NgrokEdge(Edge):
             status = ask(visitor, answers, "evil.example")
             expect(status == 421, f"a foreign Host through the edge got {status}")
 
-    def expect_down(self, _facts=None):
+    def expect_down(self):
         until("the edge to count no session", lambda: self.order("seen")["sessions_open"] == 0, 20)
 
 
@@ -164,7 +167,7 @@ class QuickEdge(Edge):
             status = ask(origin, origin.makefile("rb"), "evil.example")
             expect(status == 421, f"a foreign Host at the tunnel's end got {status}")
 
-    def expect_down(self, _facts=None):
+    def expect_down(self):
         until("no cloudflared to be left", lambda: not self.alive(), 20)
 
 

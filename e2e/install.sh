@@ -101,6 +101,9 @@ tools=$scratch/no-cargo
 mkdir "$tools"
 for tool in dirname grep id pwd uname mktemp cat rm; do ln -s "$(command -v $tool)" "$tools/$tool"; done
 no_cargo() { env -i HOME="$home" PATH="$tools" /bin/sh "$installer"; }
+check 'without git and a compiler a clone cannot be built' code 69 no_cargo
+check 'and it says how to get them' says 'apt-get install git gcc'
+for tool in git cc; do ln -s "$(command -v $tool)" "$tools/$tool"; done
 check 'without Rust a clone cannot be built' code 69 no_cargo
 check 'and it says how to get Rust' says 'rustup.rs'
 check 'nothing was written by any of these' test -z "$(ls -A "$home")"

@@ -79,7 +79,7 @@ impl PairError {
             }
             Self::Used | Self::UnknownToken => {
                 "Run `gateway pair` on your machine and scan the fresh code. If you did not use this \
-                 link yourself, look at `gateway devices list`."
+                 link yourself, look at `gateway clients list`."
             }
             Self::WrongCode => "Run `gateway pair` on your machine for a fresh one.",
             Self::TooFast { .. } => "The code itself stays valid.",
@@ -124,7 +124,7 @@ impl DeviceError {
     #[must_use]
     pub const fn hint(&self) -> &'static str {
         match self {
-            Self::Unknown(_) => "`gateway devices list` shows the devices",
+            Self::Unknown(_) => "name a device that is paired",
             Self::Store(error) => error.hint(),
         }
     }
