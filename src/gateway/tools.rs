@@ -218,6 +218,12 @@ impl Tasks for EngineTasks {
         .boxed()
     }
 
+    fn project_names(&self) -> BoxFuture<'_, Result<Vec<String>, Unavailable>> {
+        let shown = self.shown.borrow();
+        let names = shown.workspaces.registry().iter().map(|project| project.name.to_string());
+        std::future::ready(Ok(names.collect())).boxed()
+    }
+
     fn requests<'a>(&'a self, id: &'a TaskId) -> BoxFuture<'a, Result<Vec<Request>, Unavailable>> {
         let requests = self.store.read(|tx| tx.requests_of(id));
         std::future::ready(requests.map_err(unavailable)).boxed()

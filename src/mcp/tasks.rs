@@ -65,10 +65,7 @@ pub trait Tasks: fmt::Debug + Send + Sync + 'static {
 
     /// The names of all projects; no look into any of them, so it is cheap where [`Self::projects`]
     /// is not.
-    fn project_names(&self) -> BoxFuture<'_, Result<Vec<String>, Unavailable>> {
-        let projects = self.projects();
-        Box::pin(async move { Ok(projects.await?.into_iter().map(|it| it.name).collect()) })
-    }
+    fn project_names(&self) -> BoxFuture<'_, Result<Vec<String>, Unavailable>>;
 
     /// The task's questions and permission requests, oldest first.
     fn requests<'a>(&'a self, id: &'a TaskId) -> BoxFuture<'a, Result<Vec<Request>, Unavailable>>;

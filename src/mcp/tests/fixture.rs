@@ -305,6 +305,10 @@ impl Tasks for FakeTasks {
         .boxed()
     }
 
+    fn project_names(&self) -> BoxFuture<'_, Result<Vec<String>, Unavailable>> {
+        async { Ok(vec!["alpha".to_owned(), "beta".to_owned()]) }.boxed()
+    }
+
     fn projects(&self) -> BoxFuture<'_, Result<Vec<ProjectView>, Unavailable>> {
         self.note("projects".into());
         let project = |name: &str, default| ProjectView {
