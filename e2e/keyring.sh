@@ -300,7 +300,7 @@ case_mint_absent() {
     refused_or_minted 77 mint-client
     expect "the hint names the file back end" yes \
         "$(grep '^hint: ' "$SCRATCH/err" | grep -qF 'secrets.backend = "file"' && echo yes)"
-    serve_says 'no client could be made'
+    serve_says 'secrets cannot be kept or shown'
     mkdir -p "$HOME/.config/gateway"
     printf '[secrets]\nbackend = "file"\n' >"$HOME/.config/gateway/config.toml"
     refused_or_minted 0 mint-client --json

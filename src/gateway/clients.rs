@@ -124,7 +124,12 @@ impl Clients {
         self.secrets.vault().get(&name).await.ok().flatten()
     }
 
-    async fn vault_answers(&self) -> Result<(), CallError> {
+    /// Whether secrets can be kept and read now.
+    ///
+    /// # Errors
+    ///
+    /// Why not, and the cure.
+    pub(super) async fn vault_answers(&self) -> Result<(), CallError> {
         self.secrets.vault().status().await.map_err(|error| shut(&error))
     }
 

@@ -36,12 +36,15 @@ use crate::http::{
     TrustedProxy, with_common_routes,
 };
 use crate::mcp::{McpParts, mount};
-use crate::model::ClientId;
+use crate::model::{Client, ClientId};
 use crate::task::{Engine, EngineHandle, Surroundings};
 use crate::web::{self, Pages};
 
 /// Longest wait for the engine when the gateway ends without taking its agents along.
 const ENGINE_LIMIT: Duration = Duration::from_secs(10);
+
+/// Longest wait for what only watches and logs.
+const BACKGROUND_LIMIT: Duration = Duration::from_secs(2);
 
 /// Loads the configuration again, under the same flags as at the start.
 pub type LoadConfig = Arc<dyn Fn() -> Result<Loaded, config::ConfigError> + Send + Sync>;
@@ -295,7 +298,8 @@ impl Gateway {
     ///
     /// # Errors
     ///
-    /// Why none could be made: the vault is shut. The gateway runs all the same.
+    /// The vault is shut, so that no client could be made, or that the pages cannot show the secret of
+    /// the one there is. The gateway runs all the same.
     pub async fn mint_first_client(&self) -> Result<Option<Value>, CallError> {
         let clients = self
             .shared
@@ -303,7 +307,11 @@ impl Gateway {
             .clients()
             .map_err(|error| CallError::new(CallErrorKind::Failed, &error, error.hint()))?;
         let now = self.shared.clock.now();
-        if clients.iter().any(|client| client.is_active(now)) {
+        let active = || clients.iter().filter(|client| client.is_active(now));
+        if active().next().is_some() {
+            if active().any(Client::is_confidential) {
+                self.owner.clients.vault_answers().await?;
+            }
             return Ok(None);
         }
         self.owner.clients.mint("claude", &[], &[], false).await.map(Some)
@@ -340,7 +348,9 @@ impl Gateway {
         };
         tokio::join!(ending_engine, ending_requests);
         over.cancel();
-        background.wait().await;
+        if tokio::time::timeout(BACKGROUND_LIMIT, background.wait()).await.is_err() {
+            tracing::warn!("background work did not end in time");
+        }
         if let Err(error) = shared.auth.flush_marks().await {
             tracing::warn!(%error, "last-use marks were not written");
         }

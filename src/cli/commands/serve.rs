@@ -189,7 +189,7 @@ impl Screen<'_> {
             Ok(None) => Ok(()),
             Ok(Some(client)) => self.say(&first_client_lines(&client)),
             Err(error) => {
-                self.say(&format!("note: no client could be made: {}", error.message))?;
+                self.say(&format!("note: secrets cannot be kept or shown: {}", error.message))?;
                 self.say(&format!("hint: {}", error.hint))
             }
         }
