@@ -1,9 +1,9 @@
 //! The owner's own way in: one call per line of JSON over a Unix socket that only this user's
 //! processes may use, and none that an agent started.
 //!
-//! [`Call`] names everything the command line can ask of a running gateway, and [`Owner`](super::Owner) answers
-//! it; a command that finds no gateway running asks an [`Owner`](super::Owner) of its own. A new command is a
-//! variant of [`Call`] and an arm in [`Owner::call`](super::Owner::call).
+//! [`Call`] names everything the command line can ask of a running gateway, and
+//! [`Owner`](super::Owner) answers it; a command that finds no gateway running asks one of its own. A
+//! new command is a variant of [`Call`] and an arm in [`Owner::call`](super::Owner::call).
 mod client;
 mod server;
 pub use self::client::{AdminClient, AdminClientError};
