@@ -6,6 +6,8 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use futures::future::try_join;
+
 use super::bare::Identity;
 use super::error::ProjectError;
 use super::git::{Call, Git, GitError};
@@ -20,8 +22,11 @@ pub(super) async fn identity(
     git: &Git,
     repository: Option<&OwnerRepository>,
 ) -> Result<Identity, ProjectError> {
-    let name = value(git, repository, "user.name", &[]).await?;
-    let email = value(git, repository, "user.email", &[]).await?;
+    let (name, email) = try_join(
+        value(git, repository, "user.name", &[]),
+        value(git, repository, "user.email", &[]),
+    )
+    .await?;
     Ok(Identity { name, email })
 }
 

@@ -2,6 +2,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use futures::future::try_join4;
+
 use super::author;
 use super::bare::{self, Identity};
 use super::branch::BranchName;
@@ -109,8 +111,14 @@ impl Workspaces {
             (None, true) => return Err(ProjectError::BareInPlace),
             (_, false) => order.work_dir.join("tree"),
         };
-        let head = view.head(&self.git).await?;
-        let refs = view.refs(&self.git).await?;
+        // Each of them starts processes of its own, and the agent waits for all.
+        let (head, refs, identity, excludes) = try_join4(
+            view.head(&self.git),
+            view.refs(&self.git),
+            author::identity(&self.git, Some(repository)),
+            author::excludes(&self.git, Some(repository)),
+        )
+        .await?;
         if !in_place {
             blocked(&branch, &refs)?;
         }
@@ -132,8 +140,8 @@ impl Workspaces {
                 notes,
             },
             settings: repository.settings.clone(),
-            identity: author::identity(&self.git, Some(repository)).await?,
-            excludes: author::excludes(&self.git, Some(repository)).await?,
+            identity,
+            excludes,
             refs,
             objects: Some(repository.objects()),
             common_dir: Some(repository.common_dir.clone()),
