@@ -130,7 +130,7 @@ pub struct MintClientArgs {
     #[arg(long, conflicts_with = "rotate")]
     pub public: bool,
     /// Give the client of this name a new secret; the old one stays valid for an hour
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["scopes", "projects"])]
     pub rotate: bool,
 }
 
@@ -271,7 +271,7 @@ pub enum ClientsCommand {
         /// Its id or name
         client: String,
         /// A duration from now such as `30d`, or a moment such as `2027-01-31T00:00:00Z`
-        #[arg(long = "in", value_name = "WHEN")]
+        #[arg(long = "in", value_name = "WHEN", allow_hyphen_values = true)]
         when: String,
     },
 }

@@ -80,7 +80,8 @@ impl From<crate::store::StoreError> for CliError {
 impl From<crate::secret::SecretError> for CliError {
     fn from(error: crate::secret::SecretError) -> Self {
         let hint = error.hint();
-        Self::new(Exit::Permission, error).hint(hint)
+        let exit = if error.is_refusal() { Exit::Permission } else { Exit::Failed };
+        Self::new(exit, error).hint(hint)
     }
 }
 

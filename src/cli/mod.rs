@@ -37,6 +37,11 @@ pub fn main() -> ExitCode {
         Err(error) => {
             // Help and version go to stdout and are no failure; the rest is clap's usage error, 2.
             let _ = error.print();
+            if error.use_stderr() {
+                eprintln!(
+                    "hint: `gateway --help` shows the commands, `gateway COMMAND --help` a command's flags"
+                );
+            }
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
     };
@@ -63,6 +68,10 @@ fn hidden(arguments: impl Iterator<Item = OsString> + Clone) -> Option<ExitCode>
 }
 
 fn run(cli: Cli) -> Result<(), CliError> {
+    // What tells nothing of this installation is for everybody; the rest is the owner's.
+    if !matches!(cli.command, Command::Completions { .. } | Command::Man { .. }) {
+        reach::refuse_agents()?;
+    }
     let context = Context::new(cli.global)?;
     match cli.command {
         Command::Completions { shell } => commands::completions::run(shell),

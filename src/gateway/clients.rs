@@ -218,5 +218,6 @@ fn refusal(error: ClientError) -> CallError {
 }
 
 fn shut(error: &SecretError) -> CallError {
-    CallError::new(CallErrorKind::Permission, error, error.hint())
+    let kind = if error.is_refusal() { CallErrorKind::Permission } else { CallErrorKind::Failed };
+    CallError::new(kind, error, error.hint())
 }

@@ -75,6 +75,7 @@ impl Owner {
                 if rotate {
                     self.clients.rotate(&name).await
                 } else {
+                    self.check_projects(&projects)?;
                     self.clients.mint(&name, &scopes, &projects, public).await
                 }
             }
@@ -83,6 +84,17 @@ impl Owner {
             Call::ExpireClient { client, at } => self.clients.expire(&client, at).await,
             Call::Reload => self.running()?.1.reload().await,
         }
+    }
+
+    /// A client held to a project that does not exist could do nothing, and something unforeseen as
+    /// soon as there is one of that name.
+    fn check_projects(&self, names: &[String]) -> Result<(), CallError> {
+        for name in names {
+            self.workspaces.registry().find(Some(name)).map_err(|error| {
+                CallError::invalid(error, "`gateway projects list` names the projects")
+            })?;
+        }
+        Ok(())
     }
 
     fn running(&self) -> Result<&(EngineHandle, Arc<dyn Running>), CallError> {

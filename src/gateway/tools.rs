@@ -274,6 +274,10 @@ fn refused(error: task::StartError) -> StartError {
         task::StartError::NotSupported { .. } => {
             refused(&error, "leave it out or choose another executor")
         }
+        task::StartError::BadModel => refused(
+            &error,
+            "name one, such as `opus`, or leave it out for the executor's own choice",
+        ),
         task::StartError::TimeoutTooShort => refused(&error, "allow at least one minute"),
         task::StartError::BadIdempotencyKey | task::StartError::KeyReused(_) => {
             refused(&error, "use a new key of 1 to 200 characters")

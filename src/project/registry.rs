@@ -241,7 +241,8 @@ fn checked_path(project: &Project, state: &Path) -> Result<PathBuf, RegistryErro
     if !real.is_dir() {
         return Err(RegistryError::NotAFolder { name, path });
     }
-    if real.starts_with(state) {
+    // Either way round: a task of a folder around the state would be handed its secrets.
+    if real.starts_with(state) || state.starts_with(&real) {
         return Err(RegistryError::OverlapsState { name, path });
     }
     Ok(real)
@@ -253,6 +254,19 @@ mod tests {
 
     fn project(name: &str, path: &Path) -> Project {
         Project::new(name.parse().unwrap(), path.to_owned())
+    }
+
+    #[test]
+    fn a_folder_around_the_state_or_inside_it_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = dir.path().join("state");
+        let (inside, beside) = (state.join("work"), dir.path().join("project"));
+        std::fs::create_dir_all(&inside).unwrap();
+        std::fs::create_dir_all(&beside).unwrap();
+        for (path, faults) in [(dir.path(), 1), (&*state, 1), (&*inside, 1), (&*beside, 0)] {
+            let (_, found) = Registry::new([project("it", path)], &state);
+            assert_eq!(found.len(), faults, "{}: {found:?}", path.display());
+        }
     }
 
     #[test]

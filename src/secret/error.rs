@@ -29,6 +29,13 @@ pub enum SecretError {
 }
 
 impl SecretError {
+    /// Whether it is a matter of leave: a vault that is shut, or open to others. A full disk is not.
+    #[must_use]
+    pub fn is_refusal(&self) -> bool {
+        !matches!(self, Self::File(FileVaultError::Io { source, .. })
+            if source.kind() != std::io::ErrorKind::PermissionDenied)
+    }
+
     /// What the user can do about it.
     #[must_use]
     pub fn hint(&self) -> String {

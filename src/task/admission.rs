@@ -42,8 +42,10 @@ pub(super) fn check(
         return Err(StartError::UnknownExecutor { name, known });
     };
     let can = executor.capabilities();
-    let unusable_model = new.model.as_ref().is_some_and(|model| !is_model_name(model));
-    if unusable_model || (new.model.is_some() && !can.model) {
+    if new.model.as_ref().is_some_and(|model| !is_model_name(model)) {
+        return Err(StartError::BadModel);
+    }
+    if new.model.is_some() && !can.model {
         return Err(StartError::NotSupported { executor: name, property: "model" });
     }
     if new.plan_only && !can.plan_only {

@@ -40,6 +40,11 @@ pub enum StartError {
         /// The property.
         property: &'static str,
     },
+    /// A model's name that could not be one.
+    #[error(
+        "`model` must be a model's name: letters, digits and -_.:/@[], not beginning with a dash"
+    )]
+    BadModel,
     /// A time limit that makes no sense.
     #[error("the time limit must be at least one minute")]
     TimeoutTooShort,

@@ -284,7 +284,7 @@ async fn what_cannot_be_done_is_refused_with_the_reason() {
     ));
     assert!(matches!(
         refusal(|new| new.model = Some("--dangerously-skip-permissions".into())).await,
-        StartError::NotSupported { property: "model", .. }
+        StartError::BadModel
     ));
     assert_eq!(
         refusal(|new| new.timeout = Some(Duration::from_secs(1))).await,

@@ -63,8 +63,14 @@ async fn add(
     description: String,
     default: bool,
 ) -> Result<(), CliError> {
-    reach::refuse_agents()?;
     let folder = folder(path)?;
+    let state = &context.folders.state;
+    let state = state.canonicalize().unwrap_or_else(|_| state.clone());
+    if folder.starts_with(&state) || state.starts_with(&folder) {
+        let message = format!("{} overlaps the gateway's own state folder", folder.display());
+        return Err(CliError::failed(message)
+            .hint(format!("choose a folder that neither holds nor lies in {}", state.display())));
+    }
     let name = match name {
         Some(name) => name.parse::<ProjectName>().map_err(|error| {
             CliError::new(Exit::Usage, error).hint("use letters, digits, `-` and `_`")
@@ -83,7 +89,6 @@ async fn add(
 }
 
 async fn remove(context: &Context, name: &str) -> Result<(), CliError> {
-    reach::refuse_agents()?;
     let name = name.parse::<ProjectName>().map_err(|error| {
         CliError::new(Exit::Usage, error).hint("`gateway projects list` names the projects")
     })?;

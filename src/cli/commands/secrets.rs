@@ -7,7 +7,6 @@ use zeroize::Zeroizing;
 use crate::cli::args::SecretsCommand;
 use crate::cli::context::Context;
 use crate::cli::error::{CliError, Exit};
-use crate::cli::reach;
 use crate::gateway::vault;
 use crate::secret::{SECRET_BYTES_MAX, Secret, SecretName};
 
@@ -19,7 +18,6 @@ pub(in crate::cli) async fn run(
     context: &Context,
     command: SecretsCommand,
 ) -> Result<(), CliError> {
-    reach::refuse_agents()?;
     let config = context.config()?.config;
     let secrets = vault::secrets(&config, &context.folders, &context.env)?;
     match command {

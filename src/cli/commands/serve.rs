@@ -7,10 +7,10 @@ use gateway_tunnels::TunnelState;
 use serde_json::{Value, json};
 
 use crate::cli::args::{LogFormatArg, ServeArgs};
+use crate::cli::browser;
 use crate::cli::commands::pair;
 use crate::cli::context::{Context, print_text};
 use crate::cli::error::CliError;
-use crate::cli::{browser, reach};
 use crate::clock::{Clock, OsEntropy, SystemClock};
 use crate::config::{Config, Overrides};
 use crate::gateway::admin::{AdminClient, Call, CallError};
@@ -22,7 +22,6 @@ const NOW: i32 = 1;
 
 /// Runs the gateway until it is told to end.
 pub(in crate::cli) fn run(context: &Context, args: &ServeArgs) -> Result<(), CliError> {
-    reach::refuse_agents()?;
     let overrides = overrides(context, args);
     let loaded = context.config_with(&overrides)?;
     let telemetry = start_log(context, &loaded.config)?;

@@ -7,7 +7,6 @@ use serde_json::json;
 use crate::cli::args::ServiceCommand;
 use crate::cli::context::Context;
 use crate::cli::error::{CliError, Exit};
-use crate::cli::reach;
 use crate::cli::service::{
     self, Cause, Commands, SearchPath, ServiceError, Spec, State, Step, Supervisor, User, Verdict,
 };
@@ -32,7 +31,6 @@ fn install(context: &Context, supervisor: &dyn Supervisor, print: bool) -> Resul
         let data = json!({ "schema": 1, "unit": supervisor.unit(), "text": text });
         return context.print(&data, || text.clone());
     }
-    reach::refuse_agents()?;
     // A service with a wrong configuration would only fail where nobody looks.
     let config = context.config()?.config;
     let mut commands = Commands::new(&context.env)?;
@@ -52,7 +50,6 @@ fn uninstall(context: &Context, supervisor: &dyn Supervisor, print: bool) -> Res
         let data = json!({ "schema": 1, "steps": steps });
         return context.print(&data, || steps.join("\n"));
     }
-    reach::refuse_agents()?;
     let mut commands = Commands::new(&context.env)?;
     let removed = service::uninstall(supervisor, &mut commands)?;
     let data = json!({ "schema": 1, "removed": removed, "unit": supervisor.unit() });
