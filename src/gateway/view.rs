@@ -157,16 +157,11 @@ fn duration(task: &Task, now: Timestamp) -> Option<u64> {
 /// Why a task is in its state, where there is more to say than the state.
 #[must_use]
 pub(super) fn reason(state: &TaskState) -> Option<String> {
-    use crate::model::CancelReason;
     match state {
         TaskState::Failed { failure, .. } => Some(failure.message.clone()),
         TaskState::Interrupted { detail, .. } => Some(detail.clone()),
         TaskState::Cancelled { reason, .. } | TaskState::Cancelling { reason, .. } => {
-            Some(match reason {
-                CancelReason::Requested { by } => format!("cancelled by {by}"),
-                CancelReason::Deadline => "the time limit was reached".to_owned(),
-                CancelReason::Shutdown => "the gateway was shut down".to_owned(),
-            })
+            Some(reason.to_string())
         }
         _ => None,
     }

@@ -171,6 +171,17 @@ pub enum CancelReason {
     Shutdown,
 }
 
+/// In words, for people.
+impl std::fmt::Display for CancelReason {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Requested { by } => write!(f, "cancelled by {by}"),
+            Self::Deadline => f.write_str("the time limit was reached"),
+            Self::Shutdown => f.write_str("the gateway was shut down"),
+        }
+    }
+}
+
 /// What came of a run, whichever way it ended.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Outcome {

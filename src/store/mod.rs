@@ -29,8 +29,8 @@ use tokio::sync::{oneshot, watch};
 
 pub use self::error::StoreError;
 pub use self::examine::{Examination, Soundness};
+pub use self::reader::ReadTx;
 use self::reader::ReaderPool;
-pub use self::reader::{ReadTx, cursor_from_text};
 pub use self::subscription::Subscription;
 pub use self::tasks::{TaskFilter, TaskPage};
 pub use self::tokens::BearerRow;

@@ -26,12 +26,6 @@ impl<'a> ReadTx<'a> {
     }
 }
 
-/// The cursor that `text` stands for; the empty text stands for the beginning.
-#[must_use]
-pub fn cursor_from_text(text: &str) -> Option<u64> {
-    if text.is_empty() { Some(0) } else { text.parse().ok() }
-}
-
 #[derive(Debug)]
 pub(super) struct ReaderPool {
     path: PathBuf,

@@ -6,8 +6,8 @@ use super::settings::{Settled, WorkspaceError};
 use crate::clock::{Entropy, Timestamp};
 use crate::executor::{Ended, Item, Report};
 use crate::model::{
-    CancelReason, Decision, End, EventKind, Failure, FailureKind, Outcome, Request, RequestId,
-    RequestKind, RequestState, Task, TaskId, TaskState, Verdict,
+    Decision, End, EventKind, Failure, FailureKind, Outcome, Request, RequestId, RequestKind,
+    RequestState, Task, TaskId, TaskState, Verdict,
 };
 use crate::store::{StoreError, WriteTx};
 
@@ -243,20 +243,11 @@ pub(super) fn ended(state: &TaskState) -> EventKind {
             outcome.answer.as_deref().map_or_else(|| "done".to_owned(), first_line)
         }
         TaskState::Failed { failure, .. } => first_line(&failure.message),
-        TaskState::Cancelled { reason, .. } => reason_text(reason),
+        TaskState::Cancelled { reason, .. } => reason.to_string(),
         TaskState::Interrupted { detail, .. } => first_line(detail),
         _ => String::new(),
     };
     EventKind::Ended { state: state.name().to_owned(), summary }
-}
-
-/// A reason in words.
-pub(super) fn reason_text(reason: &CancelReason) -> String {
-    match reason {
-        CancelReason::Requested { by } => format!("cancelled by {by}"),
-        CancelReason::Deadline => "the time limit was reached".to_owned(),
-        CancelReason::Shutdown => "the gateway was shut down".to_owned(),
-    }
 }
 
 fn first_line(text: &str) -> String {

@@ -24,7 +24,7 @@ impl Engine {
         let Ok(state) = task.state.clone().cancel(reason.clone(), now) else {
             return Err(CancelError::Over { id: id.clone(), state: task.state.name() });
         };
-        let mut events = vec![EventKind::Cancelling { reason: report::reason_text(&reason) }];
+        let mut events = vec![EventKind::Cancelling { reason: reason.to_string() }];
         if state.is_final() {
             events.push(report::ended(&state));
         }
