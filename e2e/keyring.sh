@@ -50,11 +50,26 @@ ask() {
 unlocked_daemon() {
     printf 'pw\n' | gnome-keyring-daemon --unlock --components=secrets --daemonize "$@" \
         >/dev/null 2>&1
+    on_the_bus
 }
 
 # Starts the daemon in this session without a password.
 locked_daemon() {
     gnome-keyring-daemon --components=secrets --daemonize >/dev/null 2>&1 </dev/null
+    on_the_bus
+}
+
+# Waits until the daemon owns its name, which it does a moment after it has gone to the background:
+# a request before that makes the bus start a second one, and now and then both go down.
+on_the_bus() {
+    local tries
+    for tries in $(seq 500); do
+        dbus-send --session --print-reply=literal --dest=org.freedesktop.DBus / \
+            org.freedesktop.DBus.NameHasOwner string:org.freedesktop.secrets 2>/dev/null |
+            grep -q true && return
+    done
+    echo "the daemon is not on the bus after $tries looks" >&2
+    return 1
 }
 
 # in_session FUNCTION [OPTION]…: runs it in a fresh session bus, which the options are for; HOME and

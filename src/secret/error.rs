@@ -59,6 +59,9 @@ pub enum KeyringError {
     /// It waited for something, most likely for somebody to answer its prompt.
     #[error("the keyring did not answer within {} s", .0.as_secs_f32())]
     TimedOut(Duration),
+    /// Its program ended during the call, and did so again when it was asked again.
+    #[error("the keyring's program ended during the call")]
+    Ended,
     /// It answered with an error of its own.
     #[error("the keyring failed: {0}")]
     Failed(String),
@@ -120,7 +123,7 @@ impl KeyringError {
                 "answer its prompt on the desktop and try again, or set \
                  `secrets.backend = \"file\"`"
             }
-            Self::Failed(_) | Self::HelperStart(_) => {
+            Self::Ended | Self::Failed(_) | Self::HelperStart(_) => {
                 "run `gateway doctor`, or set `secrets.backend = \"file\"`"
             }
         }
@@ -275,6 +278,7 @@ mod tests {
             KeyringError::Locked(Lock::Closed).into(),
             KeyringError::Locked(Lock::NeverMade).into(),
             KeyringError::TimedOut(Duration::from_secs(10)).into(),
+            KeyringError::Ended.into(),
             KeyringError::Failed("Crypto error".into()).into(),
             KeyringError::HelperStart(denied()).into(),
             FileVaultError::Io { action: "open", path: path(), source: denied() }.into(),

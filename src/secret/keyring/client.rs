@@ -99,7 +99,12 @@ impl KeyringVault {
     async fn ask(&self, request: &Request, secret: Option<&Secret>) -> Result<Reply, KeyringError> {
         let answer = async {
             let _turn = self.turn.lock().await;
-            exchange(self.start(request)?, secret).await
+            match exchange(self.start(request)?, secret).await? {
+                // GNOME's daemon can abort on another program's call. The bus starts it again,
+                // locked or open, and every request may be repeated.
+                Reply::Ended => exchange(self.start(request)?, secret).await,
+                reply => Ok(reply),
+            }
         };
         let reply = tokio::select! {
             biased; // an answer that has arrived counts
@@ -112,6 +117,7 @@ impl KeyringVault {
             Reply::Locked => Err(KeyringError::Locked(Lock::Closed)),
             Reply::NeverMade => Err(KeyringError::Locked(Lock::NeverMade)),
             Reply::TimedOut => Err(KeyringError::TimedOut(self.limit)),
+            Reply::Ended => Err(KeyringError::Ended),
             Reply::Failed { text } => Err(KeyringError::Failed(text)),
             Reply::Done | Reply::Secret { .. } | Reply::Missing | Reply::Present { .. } => {
                 Ok(reply)
@@ -316,6 +322,19 @@ mod tests {
         for answer in futures::future::join_all(calls).await {
             answer.unwrap();
         }
+    }
+
+    #[tokio::test]
+    async fn a_keyring_whose_program_ends_is_asked_again_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let once = folder.path().join("once");
+        let vault = scripted(&format!(
+            r#"if mkdir {}; then echo '{{"reply":"ended"}}'; else [ "$4" = ngrok-authtoken ] && cat >&2 && echo '{{"reply":"done"}}'; fi"#,
+            once.display()
+        ));
+        vault.set(&NAME, &secret("kept")).await.unwrap();
+        let again = failure(r#"echo '{"reply":"ended"}'"#).await;
+        assert_eq!(again, "the keyring's program ended during the call");
     }
 
     #[tokio::test]

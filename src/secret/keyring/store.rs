@@ -142,11 +142,15 @@ fn platform_failure(text: &str) -> KeyringError {
         "org.freedesktop.DBus.Error.NameHasNoOwner",
         "org.freedesktop.DBus.Error.Spawn.",
     ];
+    // The bus says so of a call whose receiver leaves it; `NoReply` alone also names a time-out.
+    const ENDED: [&str; 1] = ["recipient disconnected from message bus without replying"];
     let has = |marks: &[&str]| marks.iter().any(|mark| text.contains(mark));
     if has(&NO_BUS) {
         KeyringError::Absent(Absence::NoSessionBus)
     } else if has(&NO_DAEMON) {
         KeyringError::Absent(Absence::NoDaemon)
+    } else if has(&ENDED) {
+        KeyringError::Ended
     } else {
         KeyringError::Failed(readable(text))
     }
@@ -253,6 +257,9 @@ mod tests {
 
     #[test]
     fn the_texts_of_the_crates_below_are_told_apart() {
+        let ended = "zbus error: org.freedesktop.DBus.Error.NoReply: Message recipient \
+                     disconnected from message bus without replying";
+        let silent = "org.freedesktop.DBus.Error.NoReply: timed out";
         let failure = |text: &str| meaning(&PlatformError::PlatformFailure(text.into()));
         let access = |text: &str| meaning(&PlatformError::NoStorageAccess(text.into()));
         let bus = "zbus error: Failed to connect to address `unix:path=/run/user/1/bus`: No such \
@@ -266,6 +273,8 @@ mod tests {
                 "there is no keyring here: no program on the session bus keeps secrets",
             ),
             (failure("Crypto error: x"), "the keyring failed: Crypto error: x"),
+            (failure(ended), "the keyring's program ended during the call"),
+            (failure(silent), "the keyring failed: org.freedesktop.DBus.Error.NoReply: timed out"),
             (access("SS error: prompt dismissed"), "the keyring is locked"),
             (
                 access("SS error: result not returned from SS API"),

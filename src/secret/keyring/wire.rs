@@ -102,6 +102,8 @@ pub(super) enum Reply {
     NeverMade,
     /// The limit passed.
     TimedOut,
+    /// [`KeyringError::Ended`]
+    Ended,
     /// Anything else, in words.
     Failed { text: String },
 }
@@ -114,6 +116,7 @@ impl From<KeyringError> for Reply {
             KeyringError::Locked(Lock::Closed) => Self::Locked,
             KeyringError::Locked(Lock::NeverMade) => Self::NeverMade,
             KeyringError::TimedOut(_) => Self::TimedOut,
+            KeyringError::Ended => Self::Ended,
             KeyringError::Failed(text) => Self::Failed { text: readable(&text) },
             KeyringError::HelperStart(error) => Self::Failed { text: readable(&error.to_string()) },
         }
