@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use axum::Router;
 use axum::middleware::from_fn;
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -32,10 +31,10 @@ use crate::auth::{AuthorizationServer, OpaqueToken};
 use crate::clock::{Clock, Entropy};
 use crate::config::{self, Config, Loaded};
 use crate::http::{
-    ConnectionLimits, Guard, GuardParts, Hosts, IngressKind, PublicOrigin, RateLimit, Server,
-    TrustedProxy, with_common_routes,
+    ConnectionLimits, Guard, GuardParts, Hosts, IngressKind, PublicOrigin, RateLimit, Routes,
+    Server, TrustedProxy, with_common_routes,
 };
-use crate::mcp::{McpParts, mount};
+use crate::mcp::{Endpoint, McpParts};
 use crate::model::{Client, ClientId};
 use crate::task::{Engine, EngineHandle, Surroundings};
 use crate::web::{self, Pages};
@@ -486,7 +485,7 @@ fn surroundings(
     Ok(Surroundings { executors, workspaces: Arc::new(workspaces.clone()) })
 }
 
-fn routes(mcp: McpParts, auth: &AuthorizationServer, clients: &Clients, probe: Probe) -> Router {
+fn routes(mcp: McpParts, auth: &AuthorizationServer, clients: &Clients, probe: Probe) -> Routes {
     let clients = clients.clone();
     let secrets = Arc::new(move |id: ClientId| {
         let clients = clients.clone();
@@ -497,9 +496,9 @@ fn routes(mcp: McpParts, auth: &AuthorizationServer, clients: &Clients, probe: P
         .boxed()
     });
     let pages = Pages { server: auth.clone(), secrets };
-    let (endpoint, _) = mount(mcp);
-    with_common_routes(endpoint.merge(web::router(pages)))
-        .layer(from_fn(move |request, next| probe.clone().layer(request, next)))
+    let others = with_common_routes(web::router(pages))
+        .layer(from_fn(move |request, next| probe.clone().layer(request, next)));
+    Routes::new(("/mcp", Arc::new(Endpoint::new(mcp))), others)
 }
 
 async fn listen(config: &Config) -> Result<TcpListener, StartupError> {

@@ -1,4 +1,5 @@
 //! The engine, the store and the projects, as the MCP tools see them.
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
@@ -109,7 +110,7 @@ impl Tasks for EngineTasks {
         .boxed()
     }
 
-    fn task<'a>(&'a self, id: &'a TaskId) -> BoxFuture<'a, Result<Option<Task>, Unavailable>> {
+    fn task<'a>(&'a self, id: &'a TaskId) -> BoxFuture<'a, Result<Option<Arc<Task>>, Unavailable>> {
         std::future::ready(self.engine.task(id).map_err(unavailable)).boxed()
     }
 
@@ -118,7 +119,7 @@ impl Tasks for EngineTasks {
         id: &'a TaskId,
         after: u64,
         at_most: Duration,
-    ) -> BoxFuture<'a, Result<Option<Task>, Unavailable>> {
+    ) -> BoxFuture<'a, Result<Option<Arc<Task>>, Unavailable>> {
         async move { self.engine.wait(id, after, at_most).await.map_err(unavailable) }.boxed()
     }
 
@@ -203,7 +204,7 @@ impl Tasks for EngineTasks {
                 files: diff.files.iter().map(changed).collect(),
                 text,
                 next_offset: diff.next,
-                base: task.workspace.and_then(|workspace| workspace.base_commit),
+                base: task.workspace.as_ref().and_then(|workspace| workspace.base_commit.clone()),
             })
         }
         .boxed()

@@ -53,15 +53,19 @@ fn cause(err: &(dyn std::error::Error + 'static)) -> BodyError {
 }
 
 /// Bounds a request body to `bytes_max` and to `time_max` from its first wait.
-pub(super) fn bounded(body: Body, bytes_max: usize, time_max: Duration) -> Body {
+pub(super) fn bounded<B>(body: B, bytes_max: usize, time_max: Duration) -> Body
+where
+    B: HttpBody<Data = Bytes> + Send + Unpin + 'static,
+    B::Error: Into<axum::BoxError>,
+{
     if body.is_end_stream() {
-        return body;
+        return Body::empty();
     }
     Body::new(Limited::new(Timed { body, time_max, began: None, deadline: None }, bytes_max))
 }
 
-struct Timed {
-    body: Body,
+struct Timed<B> {
+    body: B,
     time_max: Duration,
     /// When the first wait began.
     began: Option<Instant>,
@@ -70,7 +74,11 @@ struct Timed {
     deadline: Option<Pin<Box<Sleep>>>,
 }
 
-impl HttpBody for Timed {
+impl<B> HttpBody for Timed<B>
+where
+    B: HttpBody<Data = Bytes> + Unpin,
+    B::Error: Into<axum::BoxError>,
+{
     type Data = Bytes;
     type Error = axum::BoxError;
 

@@ -4,15 +4,15 @@ use std::fmt;
 use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use axum::Router;
 use axum::body::Body;
+use bytes::Bytes;
 use futures::FutureExt;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, header};
-use hyper::body::Body as _;
+use hyper::body::Body as HttpBody;
 use tokio_util::sync::CancellationToken;
-use tower::ServiceExt;
 use tracing::Instrument;
 
 use super::arrival::Peer;
@@ -22,6 +22,7 @@ use super::hosts::{HostError, Hosts, Way, page_may_call};
 use super::ingress::{Ingress, IngressKind};
 use super::limit::{BearerTicket, RateLimit};
 use super::page::ErrorAnswer;
+use super::routes::Routes;
 use super::unread;
 use crate::clock::Entropy;
 
@@ -41,6 +42,24 @@ static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct RequestId(pub String);
 
+/// Makes [`RequestId`]s: 16 hexadecimal digits, a random half that tells starts apart and a count.
+#[derive(Debug)]
+struct RequestIds {
+    start: u32,
+    count: AtomicU32,
+}
+
+impl RequestIds {
+    fn new(entropy: &dyn Entropy) -> Self {
+        Self { start: u32::from_be_bytes(entropy.bytes()), count: AtomicU32::new(0) }
+    }
+
+    fn next(&self) -> String {
+        let count = self.count.fetch_add(1, Ordering::Relaxed);
+        format!("{:08x}{count:08x}", self.start)
+    }
+}
+
 /// Cancelled when the gateway begins to shut down: long waits and streams end. A request extension.
 #[derive(Clone, Debug)]
 pub struct Draining(pub CancellationToken);
@@ -58,7 +77,7 @@ pub struct ConnectionFacts {
 #[derive(Debug)]
 pub struct GuardParts {
     /// The routes, finished by [`super::with_common_routes`].
-    pub routes: Router,
+    pub routes: Routes,
     /// Names and their rules.
     pub hosts: Hosts,
     /// Requests per caller.
@@ -74,6 +93,7 @@ pub struct GuardParts {
 /// Stands in front of all routes. Cheap to share.
 pub struct Guard {
     parts: GuardParts,
+    ids: RequestIds,
 }
 
 impl fmt::Debug for Guard {
@@ -86,12 +106,17 @@ impl Guard {
     /// A guard in front of `parts.routes`.
     #[must_use]
     pub fn new(parts: GuardParts) -> Self {
-        Self { parts }
+        let ids = RequestIds::new(&*parts.entropy);
+        Self { parts, ids }
     }
 
     /// Answers one request. Never fails: what goes wrong is an answer.
-    pub async fn respond(&self, facts: &ConnectionFacts, request: Request<Body>) -> Response<Body> {
-        let id = hex(&self.parts.entropy.bytes::<8>());
+    pub async fn respond<B>(&self, facts: &ConnectionFacts, request: Request<B>) -> Response<Body>
+    where
+        B: HttpBody<Data = Bytes> + Send + Unpin + 'static,
+        B::Error: Into<axum::BoxError>,
+    {
+        let id = self.ids.next();
         let span = tracing::info_span!(
             "request", %id, way = ?facts.way.kind, method = %request.method(),
             // Never the query: it may carry what nobody should keep.
@@ -117,12 +142,16 @@ impl Guard {
         response
     }
 
-    async fn admit(
+    async fn admit<B>(
         &self,
         facts: &ConnectionFacts,
-        mut request: Request<Body>,
+        mut request: Request<B>,
         id: &str,
-    ) -> Response<Body> {
+    ) -> Response<Body>
+    where
+        B: HttpBody<Data = Bytes> + Send + Unpin + 'static,
+        B::Error: Into<axum::BoxError>,
+    {
         let bytes_max = if request.uri().path() == "/mcp" { MCP_BYTES_MAX } else { BYTES_MAX };
         if let Err(answer) = check_framing(&request, bytes_max) {
             return answer.respond(request.headers());
@@ -147,10 +176,7 @@ impl Guard {
         extensions.insert(RequestId(id.to_owned()));
         extensions.insert(Draining(self.parts.draining.clone()));
         let request = request.map(|body| body::bounded(body, bytes_max, BODY_TIME_MAX));
-        match self.parts.routes.clone().oneshot(request).await {
-            Ok(response) => response,
-            Err(never) => match never {},
-        }
+        self.parts.routes.respond(request).await
     }
 
     /// Takes the request from its caller's bucket. A caller who has run out may still try a bearer
@@ -159,7 +185,7 @@ impl Guard {
     fn count(
         &self,
         ingress: &Ingress,
-        request: &Request<Body>,
+        request: &Request<impl HttpBody>,
     ) -> Result<Option<BearerTicket>, Box<Response<Body>>> {
         if ingress.kind == IngressKind::Admin {
             return Ok(None);
@@ -202,7 +228,7 @@ fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
     scheme.eq_ignore_ascii_case(b"bearer ").then_some(token)
 }
 
-fn check_framing(request: &Request<Body>, bytes_max: usize) -> Result<(), ErrorAnswer> {
+fn check_framing(request: &Request<impl HttpBody>, bytes_max: usize) -> Result<(), ErrorAnswer> {
     let headers = request.headers();
     if headers.contains_key(header::TRANSFER_ENCODING)
         && headers.contains_key(header::CONTENT_LENGTH)
@@ -299,22 +325,13 @@ fn finish(response: &mut Response<Body>, id: &str) {
         (HeaderName::from_static("x-robots-tag"), HeaderValue::from_static("noindex")),
     ];
     let headers = response.headers_mut();
+    headers.reserve(DEFAULTS.len() + 1);
     for (name, value) in DEFAULTS {
         headers.entry(name).or_insert(value);
     }
     if let Ok(id) = HeaderValue::from_str(id) {
         headers.insert(REQUEST_ID.clone(), id);
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    let mut out = String::with_capacity(bytes.len() * 2);
-    for byte in bytes {
-        // Writing to a String cannot fail.
-        let _ = write!(out, "{byte:02x}");
-    }
-    out
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ mod ingress;
 mod limit;
 mod pace;
 mod page;
+mod routes;
 mod server;
 mod unread;
 pub use self::arrival::{AcceptWith, Arrival, Io, Listener, Peer};
@@ -27,4 +28,5 @@ pub use self::hosts::{HostError, Hosts, InvalidOrigin, PublicOrigin, Way, page_m
 pub use self::ingress::{Ingress, IngressKind, Origin};
 pub use self::limit::{BearerTicket, RateLimit, RetryAfter};
 pub use self::page::{ErrorAnswer, wants_html};
+pub use self::routes::{Route, Routes};
 pub use self::server::{ConnectionLimits, Server};

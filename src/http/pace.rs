@@ -77,18 +77,14 @@ impl Activity {
     }
 
     /// Takes over a request whose head has arrived.
-    pub(super) fn arriving(&self, body: Incoming) -> Body {
-        if body.is_end_stream() {
-            self.enter(WORK);
-            return Body::empty();
-        }
-        self.enter(BODY);
-        Body::new(Arriving { body, activity: self.clone() })
+    pub(super) fn arriving(&self, body: Incoming) -> Arriving {
+        self.enter(if body.is_end_stream() { WORK } else { BODY });
+        Arriving { body, activity: self.clone() }
     }
 
     /// Watches a response to its end.
-    pub(super) fn leaving(&self, body: Body) -> Body {
-        Body::new(Leaving { body, activity: self.clone() })
+    pub(super) fn leaving(&self, body: Body) -> Leaving {
+        Leaving { body, activity: self.clone() }
     }
 
     fn phase(&self) -> u8 {
@@ -109,7 +105,7 @@ impl Activity {
 }
 
 /// A request body; when it is over, or nobody wants it any more, the work on the request begins.
-struct Arriving {
+pub(super) struct Arriving {
     body: Incoming,
     activity: Activity,
 }
@@ -145,7 +141,7 @@ impl HttpBody for Arriving {
 }
 
 /// A response body; when it is gone the connection is idle.
-struct Leaving {
+pub(super) struct Leaving {
     body: Body,
     activity: Activity,
 }

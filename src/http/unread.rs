@@ -21,22 +21,22 @@ const REST_TIME_MAX: Duration = Duration::from_secs(2);
 
 /// A body that comes back when it is dropped before its end.
 #[derive(Debug)]
-struct Lent {
-    body: Option<Body>,
-    back: Option<oneshot::Sender<Body>>,
+pub(super) struct Lent<B: HttpBody> {
+    body: Option<B>,
+    back: Option<oneshot::Sender<B>>,
 }
 
 /// The other end of a lent body.
 #[derive(Debug)]
-pub(super) struct Rest(oneshot::Receiver<Body>);
+pub(super) struct Rest<B>(oneshot::Receiver<B>);
 
 /// Lends `body` to a handler.
-pub(super) fn lend(body: Body) -> (Body, Rest) {
+pub(super) fn lend<B: HttpBody>(body: B) -> (Lent<B>, Rest<B>) {
     let (back, rest) = oneshot::channel();
-    (Body::new(Lent { body: Some(body), back: Some(back) }), Rest(rest))
+    (Lent { body: Some(body), back: Some(back) }, Rest(rest))
 }
 
-impl Rest {
+impl<B: HttpBody<Data = Bytes> + Unpin> Rest<B> {
     /// Reads what the handler left, or marks `response` as the connection's last.
     pub(super) async fn settle(mut self, response: &mut Response<Body>) {
         // A handler that still reads, or has read everything, gives nothing back.
@@ -50,7 +50,7 @@ impl Rest {
 }
 
 /// Whether the body ended within the bound.
-async fn drain(mut body: Body) -> bool {
+async fn drain<B: HttpBody<Data = Bytes> + Unpin>(mut body: B) -> bool {
     let mut seen = 0;
     while let Some(frame) = body.frame().await {
         let Ok(frame) = frame else { return false };
@@ -62,14 +62,14 @@ async fn drain(mut body: Body) -> bool {
     true
 }
 
-impl HttpBody for Lent {
+impl<B: HttpBody<Data = Bytes> + Unpin> HttpBody for Lent<B> {
     type Data = Bytes;
-    type Error = axum::Error;
+    type Error = B::Error;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
         let Some(body) = &mut self.body else { return Poll::Ready(None) };
         let polled = Pin::new(body).poll_frame(cx);
         if matches!(polled, Poll::Ready(None | Some(Err(_)))) {
@@ -87,7 +87,7 @@ impl HttpBody for Lent {
     }
 }
 
-impl Drop for Lent {
+impl<B: HttpBody> Drop for Lent<B> {
     fn drop(&mut self) {
         let body = self.body.take().filter(|body| !body.is_end_stream());
         if let (Some(body), Some(back)) = (body, self.back.take()) {

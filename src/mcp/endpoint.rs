@@ -2,16 +2,13 @@
 //!
 //! The order matters to clients: a 401 before any look at method, version or `Accept` is what starts
 //! their sign-in.
-use std::convert::Infallible;
 use std::fmt;
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 
-use axum::Router;
 use axum::body::Body;
 use bytes::Bytes;
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::Full;
@@ -27,7 +24,7 @@ use super::session::{BoundSessions, OWNER};
 use super::tasks::Tasks;
 use super::tools;
 use crate::clock::{Clock, Entropy};
-use crate::http::{BearerTicket, BodyError, ErrorAnswer, read_whole, wants_html};
+use crate::http::{BearerTicket, BodyError, ErrorAnswer, Route, read_whole, wants_html};
 
 const SESSION_ID: &str = "mcp-session-id";
 
@@ -64,12 +61,6 @@ impl fmt::Debug for Endpoint {
     }
 }
 
-/// The route of the endpoint, and the endpoint itself for its figures.
-pub fn mount(parts: McpParts) -> (Router, Endpoint) {
-    let endpoint = Endpoint::new(parts);
-    (Router::new().route_service("/mcp", endpoint.clone()), endpoint)
-}
-
 impl Endpoint {
     /// An endpoint over these parts.
     #[must_use]
@@ -94,24 +85,15 @@ impl Endpoint {
     }
 }
 
-impl tower::Service<Request<Body>> for Endpoint {
-    type Response = Response<Body>;
-    type Error = Infallible;
-    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, request: Request<Body>) -> Self::Future {
-        let shared = self.shared.clone();
-        Box::pin(async move { Ok(shared.respond(request).await) })
+impl Route for Endpoint {
+    fn respond(&self, request: Request<Body>) -> BoxFuture<'_, Response<Body>> {
+        self.shared.respond(request).boxed()
     }
 }
 
 impl Shared {
     async fn respond(&self, request: Request<Body>) -> Response<Body> {
-        let (mut parts, body) = request.into_parts();
+        let (parts, body) = request.into_parts();
         let ticket = parts.extensions.get::<BearerTicket>();
         let principal = match self.auth.authenticate(&parts) {
             Ok(principal) => Arc::new(principal),
@@ -126,7 +108,6 @@ impl Shared {
         if let Some(ticket) = ticket {
             ticket.good();
         }
-        parts.extensions.insert(principal.clone());
         match parts.method {
             Method::POST => self.post(parts, body, &principal).await,
             Method::GET => self.get(parts, &principal).await,
@@ -225,6 +206,10 @@ impl Shared {
         id: &Value,
     ) -> Response<Body> {
         let has_session = parts.headers.contains_key(SESSION_ID);
+        // The protocol layer copies all of this around, and needs to know no more than who calls.
+        parts.headers.remove(header::AUTHORIZATION);
+        parts.extensions.clear();
+        parts.extensions.insert(principal.clone());
         parts.headers.insert(header::ACCEPT, accept);
         parts.headers.insert(header::CONTENT_TYPE, JSON);
         let request = Request::from_parts(parts, Full::new(bytes));

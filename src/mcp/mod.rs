@@ -1,6 +1,6 @@
 //! The MCP server: `/mcp` in both eras of the protocol, and its tools; the only user of `rmcp`.
 //!
-//! [`mount`] makes the route. A request meets [`Authenticate`] first, then the checks of form,
+//! [`Endpoint`] is the route. A request meets [`Authenticate`] first, then the checks of form,
 //! session and scope in `endpoint`, then rmcp, then a tool. Tools reach the engine only through
 //! [`Tasks`]. A new tool is one file in `tools/` and one line in its table.
 pub mod client;
@@ -13,7 +13,7 @@ mod server;
 mod session;
 mod tasks;
 mod tools;
-pub use self::endpoint::{Endpoint, McpParts, mount};
+pub use self::endpoint::{Endpoint, McpParts};
 pub use self::principal::{Authenticate, Principal, Scope};
 pub use self::tasks::{
     Admitted, CancelError, Diff, DiffError, DiffOptions, NewTask, ProjectView, StartError,

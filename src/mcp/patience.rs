@@ -40,7 +40,7 @@ impl Patience {
         id: &TaskId,
         after: u64,
         at_most: Duration,
-    ) -> Result<Option<Task>, Unavailable> {
+    ) -> Result<Option<Arc<Task>>, Unavailable> {
         if at_most.is_zero() {
             return tasks.task(id).await;
         }
@@ -64,9 +64,9 @@ impl Patience {
     pub(super) async fn for_outcome(
         &self,
         tasks: &dyn Tasks,
-        task: Task,
+        task: Arc<Task>,
         at_most: Duration,
-    ) -> Result<Task, Unavailable> {
+    ) -> Result<Arc<Task>, Unavailable> {
         let began = self.clock.now();
         let mut task = task;
         loop {

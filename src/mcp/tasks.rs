@@ -1,5 +1,6 @@
 //! What the tools need of the task engine. The composition root implements [`Tasks`] over it.
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
@@ -13,7 +14,7 @@ pub trait Tasks: fmt::Debug + Send + Sync + 'static {
     fn start(&self, task: NewTask) -> BoxFuture<'_, Result<Admitted, StartError>>;
 
     /// One task.
-    fn task<'a>(&'a self, id: &'a TaskId) -> BoxFuture<'a, Result<Option<Task>, Unavailable>>;
+    fn task<'a>(&'a self, id: &'a TaskId) -> BoxFuture<'a, Result<Option<Arc<Task>>, Unavailable>>;
 
     /// Waits until the task's cursor is past `after` or its state is final, at most `at_most`; then
     /// answers with the task as it is.
@@ -22,7 +23,7 @@ pub trait Tasks: fmt::Debug + Send + Sync + 'static {
         id: &'a TaskId,
         after: u64,
         at_most: Duration,
-    ) -> BoxFuture<'a, Result<Option<Task>, Unavailable>>;
+    ) -> BoxFuture<'a, Result<Option<Arc<Task>>, Unavailable>>;
 
     /// Begins to cancel a task; `by` goes into its log.
     fn cancel<'a>(&'a self, id: &'a TaskId, by: String)

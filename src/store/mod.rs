@@ -14,6 +14,7 @@ mod error;
 mod events;
 mod examine;
 mod reader;
+mod remembered;
 mod requests;
 mod schema;
 mod subscription;
@@ -31,12 +32,14 @@ pub use self::error::StoreError;
 pub use self::examine::{Examination, Soundness};
 pub use self::reader::ReadTx;
 use self::reader::ReaderPool;
+use self::remembered::RememberedTasks;
 pub use self::subscription::Subscription;
 pub use self::tasks::{TaskFilter, TaskPage};
 pub use self::tokens::BearerRow;
 pub use self::writer::WriteTx;
-use self::writer::{Job, TypedJob, WriterThread};
+use self::writer::{Audience, Job, TypedJob, WriterThread};
 use crate::clock::Clock;
+use crate::model::{Task, TaskId};
 
 /// The database. Clones share it; the last one dropped, or [`Store::close`], ends the writer.
 #[derive(Clone, Debug)]
@@ -48,6 +51,7 @@ pub struct Store {
 struct Inner {
     backend: Backend,
     committed: watch::Sender<u64>,
+    tasks: Arc<RememberedTasks>,
     clock: Arc<dyn Clock>,
 }
 
@@ -72,10 +76,12 @@ impl Store {
         let mut connection = schema::open_for_writing(path)?;
         schema::migrate(&mut connection, Some(path))?;
         let committed = watch::Sender::new(events::newest(&connection)?);
-        let writer = WriterThread::start(connection, clock.clone(), committed.clone())?;
+        let tasks = Arc::new(RememberedTasks::default());
+        let audience = Audience { committed: committed.clone(), tasks: tasks.clone() };
+        let writer = WriterThread::start(connection, clock.clone(), audience)?;
         let readers = ReaderPool::new(path);
         let backend = Backend::File { writer, readers };
-        Ok(Self { inner: Arc::new(Inner { backend, committed, clock }) })
+        Ok(Self { inner: Arc::new(Inner { backend, committed, tasks, clock }) })
     }
 
     /// A database in memory whose writes run inline, for tests and simulations.
@@ -88,7 +94,8 @@ impl Store {
         schema::migrate(&mut connection, None)?;
         let committed = watch::Sender::new(0);
         let backend = Backend::Memory(Mutex::new(connection));
-        Ok(Self { inner: Arc::new(Inner { backend, committed, clock }) })
+        let tasks = Arc::default();
+        Ok(Self { inner: Arc::new(Inner { backend, committed, tasks, clock }) })
     }
 
     /// Runs `work` in a transaction and answers after its commit is on disk.
@@ -112,8 +119,9 @@ impl Store {
             Backend::File { writer, .. } => writer.submit(job).await?,
             Backend::Memory(connection) => {
                 let connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
-                let committed = &self.inner.committed;
-                writer::commit_batch(&connection, self.inner.clock.now(), committed, vec![job]);
+                let Inner { committed, tasks, clock, .. } = &*self.inner;
+                let audience = Audience { committed: committed.clone(), tasks: tasks.clone() };
+                writer::commit_batch(&connection, clock.now(), &audience, vec![job]);
             }
         }
         answered.await.unwrap_or_else(|_| Err(StoreError::Closed.into()))
@@ -135,6 +143,15 @@ impl Store {
                 work(&ReadTx::new(&connection))
             }
         }
+    }
+
+    /// One task, as last committed; from memory when it was asked for since.
+    ///
+    /// # Errors
+    ///
+    /// What SQLite says, or [`StoreError::Malformed`].
+    pub fn task(&self, id: &TaskId) -> Result<Option<Arc<Task>>, StoreError> {
+        self.inner.tasks.get(id, || self.read(|tx| tx.task(id)))
     }
 
     /// Runs a read that may take long (lists, searches) off the async threads.

@@ -97,6 +97,7 @@ impl WriteTx<'_> {
             task.cursor = self.append_event(&task.id, event)?;
         }
         task.updated_at = self.now();
+        self.changed_task(&task.id);
         self.connection()
             .prepare_cached(
                 "UPDATE tasks SET state = ?2, updated_at = ?3, cursor = ?4, body = ?5

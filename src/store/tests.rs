@@ -58,6 +58,41 @@ async fn a_task_reads_back_as_it_was_written_also_after_reopening() {
 }
 
 #[tokio::test]
+async fn a_remembered_task_is_the_one_last_committed() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(&dir.path().join("gateway.db"), Arc::new(SystemClock)).unwrap();
+    let mut task = insert(&store, a_task(&SeededEntropy::new(1), "hello")).await;
+    assert_eq!(store.task(&TaskId::random(&SeededEntropy::new(2))).unwrap(), None);
+    for turns in 1..20 {
+        assert_eq!(store.task(&task.id).unwrap().as_deref(), Some(&task));
+        let again = store.task(&task.id).unwrap().unwrap();
+        assert!(Arc::ptr_eq(&again, &store.task(&task.id).unwrap().unwrap()));
+        task.progress.turns = turns;
+        let mut next = task.clone();
+        task = store
+            .write(move |tx| {
+                tx.update_task(&mut next, &[])?;
+                Ok::<_, StoreError>(next)
+            })
+            .await
+            .unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_task_that_changes_while_it_is_read_is_not_remembered_as_it_was() {
+    let store = memory();
+    let task = insert(&store, a_task(&SeededEntropy::new(1), "hello")).await;
+    let remembered = RememberedTasks::default();
+    let old = || {
+        remembered.forget(std::slice::from_ref(&task.id));
+        Ok(Some(task.clone()))
+    };
+    remembered.get(&task.id, old).unwrap();
+    assert_eq!(remembered.get(&task.id, || Ok(None)).unwrap(), None);
+}
+
+#[tokio::test]
 async fn a_failing_closure_undoes_only_itself_and_leaves_no_event() {
     let store = memory();
     let entropy = SeededEntropy::new(1);

@@ -9,7 +9,9 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::error::StoreError;
 use super::reader::ReadTx;
+use super::remembered::RememberedTasks;
 use crate::clock::{Clock, Timestamp};
+use crate::model::TaskId;
 
 /// Closures that may wait in front of the writer.
 const QUEUE: usize = 1024;
@@ -22,6 +24,8 @@ pub struct WriteTx<'a> {
     read: ReadTx<'a>,
     now: Timestamp,
     newest_event: u64,
+    /// Tasks that this transaction changed.
+    changed: &'a mut Vec<TaskId>,
 }
 
 impl WriteTx<'_> {
@@ -33,6 +37,10 @@ impl WriteTx<'_> {
 
     pub(super) const fn saw_event(&mut self, seq: u64) {
         self.newest_event = seq;
+    }
+
+    pub(super) fn changed_task(&mut self, id: &TaskId) {
+        self.changed.push(id.clone());
     }
 }
 
@@ -90,16 +98,26 @@ where
     }
 }
 
+/// Who learns of a commit.
+#[derive(Debug)]
+pub(super) struct Audience {
+    /// Is told the newest event's number.
+    pub(super) committed: watch::Sender<u64>,
+    /// Forgets what has changed, before anybody is told.
+    pub(super) tasks: Arc<RememberedTasks>,
+}
+
 /// Runs `jobs` in one transaction, commits, publishes the newest event, and answers each.
 ///
 /// A plain function of the connection, so that a simulation can call it where it likes.
 pub(super) fn commit_batch(
     connection: &Connection,
     now: Timestamp,
-    committed: &watch::Sender<u64>,
+    audience: &Audience,
     mut jobs: Vec<Box<dyn Job>>,
 ) {
-    let outcome = run_batch(connection, now, &mut jobs);
+    let mut changed = Vec::new();
+    let outcome = run_batch(connection, now, &mut jobs, &mut changed);
     if outcome.is_err()
         && !connection.is_autocommit()
         && let Err(error) = connection.execute_batch("ROLLBACK")
@@ -108,7 +126,8 @@ pub(super) fn commit_batch(
     }
     let result = match outcome {
         Ok(newest) => {
-            committed.send_if_modified(|seq| {
+            audience.tasks.forget(&changed);
+            audience.committed.send_if_modified(|seq| {
                 let grew = newest > *seq;
                 *seq = newest.max(*seq);
                 grew
@@ -129,6 +148,7 @@ fn run_batch(
     connection: &Connection,
     now: Timestamp,
     jobs: &mut [Box<dyn Job>],
+    changed: &mut Vec<TaskId>,
 ) -> Result<u64, StoreError> {
     let execute = |sql: &str| -> Result<(), StoreError> {
         connection.prepare_cached(sql)?.execute([])?;
@@ -138,7 +158,8 @@ fn run_batch(
     let mut newest = 0;
     for job in jobs {
         execute("SAVEPOINT job")?;
-        let mut tx = WriteTx { read: ReadTx::new(connection), now, newest_event: newest };
+        let read = ReadTx::new(connection);
+        let mut tx = WriteTx { read, now, newest_event: newest, changed };
         let kept = catch_unwind(AssertUnwindSafe(|| job.run(&mut tx))).unwrap_or(false);
         if kept {
             newest = tx.newest_event;
@@ -162,12 +183,12 @@ impl WriterThread {
     pub(super) fn start(
         connection: Connection,
         clock: Arc<dyn Clock>,
-        committed: watch::Sender<u64>,
+        audience: Audience,
     ) -> Result<Self, StoreError> {
         let (queue, waiting) = mpsc::channel(QUEUE);
         let thread = std::thread::Builder::new()
             .name("store".into())
-            .spawn(move || write_loop(connection, &*clock, &committed, waiting))
+            .spawn(move || write_loop(connection, &*clock, &audience, waiting))
             .map_err(|error| StoreError::Database(error.to_string()))?;
         Ok(Self { queue: Mutex::new(Some(queue)), thread: Mutex::new(Some(thread)) })
     }
@@ -196,7 +217,7 @@ impl Drop for WriterThread {
 fn write_loop(
     connection: Connection,
     clock: &dyn Clock,
-    committed: &watch::Sender<u64>,
+    audience: &Audience,
     mut waiting: mpsc::Receiver<Box<dyn Job>>,
 ) {
     while let Some(first) = waiting.blocking_recv() {
@@ -206,7 +227,7 @@ fn write_loop(
         {
             batch.push(job);
         }
-        commit_batch(&connection, clock.now(), committed, batch);
+        commit_batch(&connection, clock.now(), audience, batch);
     }
     if let Err(error) = connection.pragma_update(None, "wal_checkpoint", "truncate") {
         tracing::debug!(%error, "the log was not checkpointed at the end");

@@ -1,4 +1,5 @@
 //! The engine, seen from outside.
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
@@ -107,8 +108,8 @@ impl EngineHandle {
     /// # Errors
     ///
     /// When the database cannot be read.
-    pub fn task(&self, id: &TaskId) -> Result<Option<Task>, StoreError> {
-        self.store.read(|tx| tx.task(id))
+    pub fn task(&self, id: &TaskId) -> Result<Option<Arc<Task>>, StoreError> {
+        self.store.task(id)
     }
 
     /// One task, as soon as its cursor is past `after`, or it is over, or `at_most` has passed.
@@ -123,7 +124,7 @@ impl EngineHandle {
         id: &TaskId,
         after: u64,
         at_most: Duration,
-    ) -> Result<Option<Task>, StoreError> {
+    ) -> Result<Option<Arc<Task>>, StoreError> {
         let mut committed = self.store.committed();
         let timeout = tokio::time::sleep(at_most);
         tokio::pin!(timeout);

@@ -180,7 +180,7 @@ impl Bench {
             let task =
                 self.engine.wait(id, cursor, Duration::from_secs(600)).await.unwrap().unwrap();
             if task.state.name() == state {
-                return task;
+                return Arc::unwrap_or_clone(task);
             }
             assert!(!task.state.is_final(), "is {:?}, was to become {state}", task.state);
             cursor = task.cursor;
@@ -455,7 +455,7 @@ async fn after_a_crash_the_run_is_attached_where_the_last_report_ended() {
     let mut bench = bench.killed_and_restarted();
     let run = bench.next_run().await;
     assert_eq!(run.job.start, Start::Attach { offset: 42 });
-    assert_eq!(Some(run.job.session_id), before.run.map(|run| run.session_id));
+    assert_eq!(Some(run.job.session_id), before.run.as_ref().map(|run| run.session_id.clone()));
     run.complete("finished later");
     let task = bench.reaches(&task.id, "completed").await;
     assert_eq!(task.state.outcome().unwrap().answer.as_deref(), Some("finished later"));

@@ -1,3 +1,4 @@
+use axum::Router;
 use std::net::IpAddr;
 
 use axum::routing::{get, post};
@@ -35,7 +36,7 @@ fn guard(per_minute: u32, burst: u32) -> Guard {
     let clock = Arc::new(ManualClock::new(Timestamp::from_millis(0)));
     let tunnel = PublicOrigin::parse("https://t.example").unwrap();
     Guard::new(GuardParts {
-        routes: with_common_routes(routes),
+        routes: with_common_routes(routes).into(),
         hosts: Hosts::new(watch::channel(Some(tunnel)).1, Vec::new()),
         limit: Arc::new(RateLimit::new(per_minute, burst, clock)),
         trusted_proxies: Vec::new(),

@@ -63,7 +63,7 @@ impl Harness {
             );
         let clock = Arc::new(ManualClock::new(Timestamp::from_millis(0)));
         let guard = Guard::new(GuardParts {
-            routes: with_common_routes(routes),
+            routes: with_common_routes(routes).into(),
             hosts: Hosts::new(
                 watch::channel(PublicOrigin::parse("https://t.example").ok()).1,
                 Vec::new(),

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use axum::Router;
 use axum::body::Body;
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -17,11 +18,11 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::{Clock, ManualClock, SeededEntropy, Timestamp};
 use crate::http::{
     ConnectionFacts, ConnectionLimits, Guard, GuardParts, Hosts, IngressKind, Peer, RateLimit,
-    Server, Way, with_common_routes,
+    Routes, Server, Way, with_common_routes,
 };
 use crate::mcp::{
     Admitted, Authenticate, CancelError, Diff, DiffError, DiffOptions, Endpoint, McpParts, NewTask,
-    Principal, ProjectView, Scope, StartError, TaskPage, TaskQuery, Tasks, Unavailable, mount,
+    Principal, ProjectView, Scope, StartError, TaskPage, TaskQuery, Tasks, Unavailable,
 };
 use crate::model::{
     Caller, CancelReason, ChangedFile, Cost, DiffStat, Event, EventKind, Failure, FailureKind,
@@ -189,8 +190,8 @@ impl Tasks for FakeTasks {
         .boxed()
     }
 
-    fn task<'a>(&'a self, id: &'a TaskId) -> BoxFuture<'a, Result<Option<Task>, Unavailable>> {
-        async move { Ok(self.get(id)) }.boxed()
+    fn task<'a>(&'a self, id: &'a TaskId) -> BoxFuture<'a, Result<Option<Arc<Task>>, Unavailable>> {
+        async move { Ok(self.get(id).map(Arc::new)) }.boxed()
     }
 
     fn wait<'a>(
@@ -198,7 +199,7 @@ impl Tasks for FakeTasks {
         id: &'a TaskId,
         after: u64,
         at_most: Duration,
-    ) -> BoxFuture<'a, Result<Option<Task>, Unavailable>> {
+    ) -> BoxFuture<'a, Result<Option<Arc<Task>>, Unavailable>> {
         self.note(format!("wait {id} after {after} at most {at_most:?}"));
         async move {
             struct Left<'a>(&'a watch::Sender<usize>);
@@ -214,7 +215,7 @@ impl Tasks for FakeTasks {
                 let task = self.get(id);
                 let news = |task: &Task| task.cursor > after || task.state.is_final();
                 if task.as_ref().is_none_or(news) {
-                    return Ok(task);
+                    return Ok(task.map(Arc::new));
                 }
                 changes.changed().await.unwrap();
             }
@@ -403,7 +404,7 @@ impl Stack {
         let tasks = FakeTasks::new();
         let clock = Arc::new(ManualClock::new(NOW));
         let draining = CancellationToken::new();
-        let (routes, endpoint) = mount(McpParts {
+        let endpoint = Endpoint::new(McpParts {
             tasks: tasks.clone(),
             auth: Arc::new(FakeAuth),
             clock: clock.clone(),
@@ -412,7 +413,10 @@ impl Stack {
         });
         let limit = Arc::new(RateLimit::new(per_minute, burst, clock.clone() as Arc<dyn Clock>));
         let guard = Guard::new(GuardParts {
-            routes: with_common_routes(routes),
+            routes: Routes::new(
+                ("/mcp", Arc::new(endpoint.clone())),
+                with_common_routes(Router::new()),
+            ),
             hosts: Hosts::new(watch::channel(None).1, Vec::new()),
             limit: limit.clone(),
             trusted_proxies: Vec::new(),

@@ -1,4 +1,6 @@
 //! `cancel_task`: stops one task, or all.
+use std::sync::Arc;
+
 use futures::FutureExt;
 use serde_json::json;
 
@@ -52,8 +54,10 @@ async fn run(call: Call<'_>, arguments: Arguments<'_>) -> Result<Answer, ToolErr
     let id = arguments.task_id("task_id")?;
     let before = call.task(&id).await?;
     let (task, line) = match call.tasks.cancel(&id, by).await {
-        Ok(task) if task.state.is_final() => (task, "It is cancelled."),
-        Ok(task) => (task, "It is being stopped; check_task tells when its last process is gone."),
+        Ok(task) if task.state.is_final() => (Arc::new(task), "It is cancelled."),
+        Ok(task) => {
+            (Arc::new(task), "It is being stopped; check_task tells when its last process is gone.")
+        }
         Err(CancelError::AlreadyOver) => {
             (call.task(&id).await?, "It was over already; nothing changed.")
         }

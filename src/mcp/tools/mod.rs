@@ -176,12 +176,12 @@ impl Tool {
 
 impl Call<'_> {
     /// The task, when it exists for this caller.
-    async fn task(&self, id: &TaskId) -> Result<Task, ToolError> {
+    async fn task(&self, id: &TaskId) -> Result<Arc<Task>, ToolError> {
         let found = self.tasks.task(id).await.map_err(unavailable)?;
         self.visible(found, id)
     }
 
-    fn visible(&self, found: Option<Task>, id: &TaskId) -> Result<Task, ToolError> {
+    fn visible(&self, found: Option<Arc<Task>>, id: &TaskId) -> Result<Arc<Task>, ToolError> {
         let visible = found.filter(|task| self.principal.sees(&task.spec.project));
         visible.ok_or_else(|| {
             ToolError::new(format!("there is no task {id}"), "list_tasks shows the tasks there are")

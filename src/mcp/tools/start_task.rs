@@ -1,4 +1,5 @@
 //! `start_task`: hands work to an agent.
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
@@ -106,7 +107,7 @@ async fn run(call: Call<'_>, arguments: Arguments<'_>) -> Result<Answer, ToolErr
     let Admitted { task, existing, notes } = admitted;
     // A key of this caller may name a task of a project it has since been held away from.
     let id = task.id.clone();
-    let task = call.visible(Some(task), &id)?;
+    let task = call.visible(Some(Arc::new(task)), &id)?;
     let wait = Duration::from_secs(arguments.number("wait_seconds").unwrap_or(0));
     let task = call.patience.for_outcome(call.tasks, task, wait).await.map_err(unavailable)?;
 
