@@ -44,6 +44,25 @@ pub(super) struct SpanFields {
     pub(super) fields: Vec<Field>,
 }
 
+/// A span as it was opened. Most spans see no event, so the costly part waits for the first.
+struct OpenSpan {
+    name: &'static str,
+    unscrubbed: Vec<Field>,
+}
+
+impl OpenSpan {
+    fn scrubbed(&self) -> SpanFields {
+        let mut fields = Fields::default();
+        for Field { name, value } in &self.unscrubbed {
+            match value {
+                Value::String(text) => fields.set(name, Value::String(scrubbed(text.clone()))),
+                value => fields.set(name, value.clone()),
+            }
+        }
+        SpanFields { name: self.name, fields: fields.values }
+    }
+}
+
 /// Writes every event to every output.
 pub(super) struct LineLayer {
     pub(super) clock: Arc<dyn Clock>,
@@ -53,18 +72,19 @@ pub(super) struct LineLayer {
 impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for LineLayer {
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
         let Some(span) = context.span(id) else { return };
-        let mut fields = Fields::default();
+        let mut fields = Fields { unscrubbed: true, ..Fields::default() };
         attributes.record(&mut fields);
-        span.extensions_mut().insert(SpanFields { name: span.name(), fields: fields.values });
+        let open = OpenSpan { name: span.name(), unscrubbed: fields.values };
+        span.extensions_mut().insert(open);
     }
 
     fn on_record(&self, id: &Id, values: &Record<'_>, context: Context<'_, S>) {
         let Some(span) = context.span(id) else { return };
-        if let Some(known) = span.extensions_mut().get_mut::<SpanFields>() {
-            let mut fields =
-                Fields { values: std::mem::take(&mut known.fields), ..Fields::default() };
+        if let Some(open) = span.extensions_mut().get_mut::<OpenSpan>() {
+            let known = std::mem::take(&mut open.unscrubbed);
+            let mut fields = Fields { values: known, unscrubbed: true, ..Fields::default() };
             values.record(&mut fields);
-            known.fields = fields.values;
+            open.unscrubbed = fields.values;
         }
     }
 
@@ -75,7 +95,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for LineLayer {
             .event_scope(event)
             .into_iter()
             .flatten()
-            .filter_map(|span| span.extensions().get::<SpanFields>().cloned())
+            .filter_map(|span| span.extensions().get().map(OpenSpan::scrubbed))
             .collect();
         let line = Line {
             level: *event.metadata().level(),
@@ -96,12 +116,14 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for LineLayer {
 struct Fields {
     message: String,
     values: Vec<Field>,
+    /// Whether to leave values as they come.
+    unscrubbed: bool,
 }
 
 impl Fields {
-    fn set(&mut self, field: &tracing::field::Field, value: Value) {
-        let name = field.name();
-        let value = if is_secret(name) { Value::String(MASK.to_owned()) } else { value };
+    fn set(&mut self, name: &'static str, value: Value) {
+        let masked = !self.unscrubbed && is_secret(name);
+        let value = if masked { Value::String(MASK.to_owned()) } else { value };
         match self.values.iter_mut().find(|field| field.name == name) {
             Some(known) => known.value = value,
             None => self.values.push(Field { name, value }),
@@ -109,17 +131,23 @@ impl Fields {
     }
 
     fn set_text(&mut self, field: &tracing::field::Field, mut text: String) {
-        // What announces a secret stands before it, so a cut never uncovers one. The first keeps the
-        // work small, the second the line.
         cut(&mut text, SCRUBBED_BYTES_MAX);
-        let mut text = scrub(&text).into_owned();
-        cut(&mut text, VALUE_BYTES_MAX);
+        let text = if self.unscrubbed { text } else { scrubbed(text) };
         if field.name() == "message" {
             self.message = text;
         } else {
-            self.set(field, Value::String(text));
+            self.set(field.name(), Value::String(text));
         }
     }
+}
+
+/// What announces a secret stands before it, so a cut never uncovers one. The first keeps the work
+/// small, the second the line.
+fn scrubbed(mut text: String) -> String {
+    cut(&mut text, SCRUBBED_BYTES_MAX);
+    let mut text = scrub(&text).into_owned();
+    cut(&mut text, VALUE_BYTES_MAX);
+    text
 }
 
 impl Visit for Fields {
@@ -147,19 +175,19 @@ impl Visit for Fields {
     }
 
     fn record_f64(&mut self, field: &tracing::field::Field, value: f64) {
-        self.set(field, Value::from(value));
+        self.set(field.name(), Value::from(value));
     }
 
     fn record_i64(&mut self, field: &tracing::field::Field, value: i64) {
-        self.set(field, Value::from(value));
+        self.set(field.name(), Value::from(value));
     }
 
     fn record_u64(&mut self, field: &tracing::field::Field, value: u64) {
-        self.set(field, Value::from(value));
+        self.set(field.name(), Value::from(value));
     }
 
     fn record_bool(&mut self, field: &tracing::field::Field, value: bool) {
-        self.set(field, Value::Bool(value));
+        self.set(field.name(), Value::Bool(value));
     }
 }
 
