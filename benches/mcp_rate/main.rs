@@ -32,6 +32,7 @@ fn main() {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
     let folder = tempfile::tempdir().expect("a temporary folder");
+    let telemetry = ours::log(folder.path());
     let (gateway, ours, task) = runtime.block_on(ours::start(folder.path()));
     let bare = runtime.block_on(bare::serve());
     for era in [Era::Modern, Era::Legacy] {
@@ -39,6 +40,7 @@ fn main() {
     }
     runtime.block_on(gateway.shut_down());
     runtime.shutdown_background();
+    drop(telemetry);
 }
 
 fn compare(era: Era, ours: SocketAddr, bare: SocketAddr, task: &TaskId, rounds: usize) {

@@ -14,6 +14,7 @@ use gateway::model::{
     TaskId, Token, TokenFamily, TokenKind,
 };
 use gateway::store::{Store, StoreError};
+use gateway::telemetry::{self, LogFormat, Telemetry, Verbosity};
 use gateway_os::folders::Folders;
 use serde_json::json;
 
@@ -31,6 +32,21 @@ backend = \"file\"
 requests_per_minute = 1000000
 burst = 1000000
 ";
+
+/// Logs as a service does: `info` to a file, as JSON.
+pub(crate) fn log(folder: &Path) -> Telemetry {
+    let config = Config::load(None, None, &BTreeMap::new(), &Overrides::new(folder));
+    let mut log = config.expect("no settings are valid").config.log;
+    log.file = Some(folder.join("gateway.log"));
+    let settings = telemetry::Settings::new(
+        &log,
+        LogFormat::Json,
+        Verbosity { quiet: 0, verbose: 0 },
+        &BTreeMap::new(),
+        false,
+    );
+    telemetry::start(&settings, Arc::new(SystemClock)).expect("logging starts")
+}
 
 /// Starts it with its folders below `folder`; answers with its address and a task to ask for.
 ///
