@@ -27,6 +27,8 @@ debootstrap --variant=minbase --include=ca-certificates "$release" "$root" ${mir
   { tail -n 20 "$root.log" >&2; exit 1; }
 rm -f "$root.log"
 cp /etc/resolv.conf /etc/hosts "$root/etc/"
+# Whom this machine trusts: its way to the registries may have a certificate of its own.
+cp -L /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/"
 
 echo "--- with $(rustc --version) and a clone"
 cargo_home=${CARGO_HOME:-$HOME/.cargo} rustup_home=${RUSTUP_HOME:-$HOME/.rustup}
