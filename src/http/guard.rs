@@ -98,7 +98,7 @@ pub struct Guard {
 
 impl fmt::Debug for Guard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Guard").field("parts", &self.parts).finish()
+        f.debug_struct("Guard").field("parts", &self.parts).finish_non_exhaustive()
     }
 }
 
@@ -117,11 +117,11 @@ impl Guard {
         B::Error: Into<axum::BoxError>,
     {
         let id = self.ids.next();
-        let span = tracing::info_span!(
-            "request", %id, way = ?facts.way.kind, method = %request.method(),
-            // Never the query: it may carry what nobody should keep.
-            path = request.uri().path(),
-        );
+        // Never the query: it may carry what nobody should keep.
+        let (method, uri) = (request.method().clone(), request.uri().clone());
+        let path = uri.path();
+        // At the usual level there is no span: it would cost as much as the rest of the guard.
+        let span = tracing::debug_span!("request", %id, way = ?facts.way.kind, %method, path);
         let headers = request.headers().get(header::ACCEPT).cloned();
         let (head, body) = request.into_parts();
         let (body, rest) = unread::lend(body);
@@ -129,10 +129,13 @@ impl Guard {
         let answered = AssertUnwindSafe(self.admit(facts, request, &id)).catch_unwind();
         let mut response = match answered.instrument(span.clone()).await {
             Ok(response) => response,
-            // The panic itself was logged by the panic hook, within the span.
-            Err(_) => span.in_scope(|| internal_error(headers, &id)),
+            Err(_) => internal_error(headers, &id),
         };
-        tracing::debug!(parent: &span, status = response.status().as_u16(), "answered");
+        let status = response.status().as_u16();
+        tracing::debug!(parent: &span, status, "answered");
+        if response.status().is_server_error() {
+            tracing::error!(%id, status, way = ?facts.way.kind, %method, path, "a request failed");
+        }
         finish(&mut response, &id);
         rest.settle(&mut response).await;
         if is_event_stream(&response) {
@@ -298,7 +301,7 @@ fn foreign_page() -> ErrorAnswer {
 }
 
 fn internal_error(accept: Option<HeaderValue>, id: &str) -> Response<Body> {
-    tracing::error!("a request handler panicked");
+    tracing::error!(id, "a request handler panicked");
     let headers: HeaderMap = accept.map(|accept| (header::ACCEPT, accept)).into_iter().collect();
     let hint = format!("the log has the cause under the id {id}");
     let message = "something went wrong inside the gateway";
