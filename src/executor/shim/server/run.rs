@@ -32,7 +32,7 @@ pub(super) enum Stage {
     Running,
     Ending {
         cause: EndCause,
-        sweep: Sweep,
+        sweep: Box<Sweep>,
     },
     /// The record is made; it is not on disk until `saved`.
     Ended {
@@ -211,9 +211,10 @@ impl Shim {
             Stage::Running => {
                 let shim = self.parts.state.shim.clone();
                 let marker = self.parts.state.marker.clone();
-                let scope = Scope { spare: shim.pid, roots: vec![shim], marker };
+                let (spare, roots) = (shim.pid, vec![shim]);
+                let scope = Scope { spare, roots, marker, dead_shim: None };
                 let sweep = Sweep::begin(scope, Some(self.parts.agent.clone()), grace, now);
-                self.stage = Stage::Ending { cause, sweep };
+                self.stage = Stage::Ending { cause, sweep: Box::new(sweep) };
             }
             Stage::Ending { sweep, .. } => sweep.hurry(grace, now),
             Stage::Ended { .. } => {}
