@@ -643,6 +643,28 @@ async fn a_shim_leaves_when_its_run_is_over_whether_or_not_its_folder_is_still_t
     }
 }
 
+#[tokio::test]
+async fn a_shim_whose_folder_has_vanished_ends_its_agent_and_leaves() {
+    for moved in [false, true] {
+        let run = Run::new();
+        let handle = run.start("trap '' TERM; echo up; while :; do sleep 600; done").await;
+        line(&mut run.tail()).await;
+        let shim = handle.shim().unwrap().clone();
+        if moved {
+            // Another folder of its name is not the run's.
+            fs::rename(run.folder(), run.root.path().join("elsewhere")).unwrap();
+            fs::create_dir(run.folder()).unwrap();
+        } else {
+            fs::remove_dir_all(run.folder()).unwrap();
+        }
+        // Whoever is connected is told all the same.
+        assert_eq!(ended(&handle).await.cause, EndCause::FolderLost);
+        gone(&shim).await;
+        assert!(run.left().is_empty());
+        assert!(!run.folder().join("exit.json").exists(), "that folder is somebody else's");
+    }
+}
+
 /// An agent that calls the shim's socket itself.
 #[tokio::test]
 #[ignore = "a process of another test"]

@@ -36,11 +36,15 @@ impl Gone {
             | EndCause::EndTree
             | EndCause::Deadline
             | EndCause::ShimSignalled
+            | EndCause::FolderLost
             | EndCause::Unknown => Exit::Recorded { code: record.code, signal: record.signal },
         };
         let mut notes = Vec::new();
         if record.cause == EndCause::ShimSignalled {
             notes.push("the supervising process was told to end and took the agent along".into());
+        }
+        if record.cause == EndCause::FolderLost {
+            notes.push("the folder of the run was removed, and the agent was ended".into());
         }
         notes.extend(swept_note(&record.swept, u64::from(record.swept_count)));
         notes.extend(survivors_note(&record.survivors));

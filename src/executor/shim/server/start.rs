@@ -4,7 +4,9 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-use gateway_os::folders::{Durability, claim_private, create_private, replace_private};
+use gateway_os::folders::{
+    Durability, FolderIdentity, claim_private, create_private, replace_private,
+};
 use gateway_os::launch::{Executable, close_stdout, lead_group, spawn_bound};
 use gateway_os::peer::{PeerPolicy, TASK_MARKER};
 use gateway_os::process::{self, ProcessId};
@@ -24,6 +26,8 @@ use crate::clock::{Clock, SystemClock};
 #[derive(Debug)]
 pub(super) struct Parts {
     pub(super) folder: PathBuf,
+    /// Which folder that was; a later one of its name is somebody else's.
+    pub(super) identity: FolderIdentity,
     pub(super) state: ShimState,
     pub(super) agent: ProcessId,
     pub(super) listener: Listener,
@@ -46,6 +50,7 @@ pub(super) fn start(folder: &Path) -> Result<Parts, StartReport> {
     process::become_subreaper().map_err(failed("adopting orphans"))?;
     let termination = Signals::termination().map_err(failed("catching signals"))?;
     let children = Signals::children().map_err(failed("catching signals"))?;
+    let identity = FolderIdentity::of(folder).map_err(failed("looking at the folder"))?;
     let spec = read_spec(folder)?;
     let mut state = claim(folder, &spec)?;
     let started = Launch::prepare(folder).and_then(|launch| launch.agent(folder, &spec));
@@ -64,6 +69,7 @@ pub(super) fn start(folder: &Path) -> Result<Parts, StartReport> {
     let output = Output::new(folder, stdout, stderr, spec.output_bytes_max);
     Ok(Parts {
         folder: folder.to_owned(),
+        identity,
         state,
         agent,
         listener,
