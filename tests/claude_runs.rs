@@ -300,16 +300,7 @@ async fn a_run_that_was_never_started_is_started_once() {
     assert_eq!(stdout.matches("\"subtype\": \"init\"").count(), 1, "{stdout}");
 }
 
-#[tokio::test]
-async fn an_agent_whose_shim_was_killed_is_followed_to_its_end() {
-    let (_root, bench) = bench();
-    let gate = bench.path("gate");
-    // An agent whose input is closed finishes its turn, as Claude Code does.
-    let prompt = steps(
-        &json!([["mute", "deaf"], ["meet", gate], ["text", "late"], ["result", {"result": "done"}], ["exit", 0]]),
-    );
-    let run = bench.fresh(&prompt);
-    appears(&gate).await;
+fn kill_shim(bench: &Bench) {
     let state: Value =
         serde_json::from_slice(&std::fs::read(bench.path("run/shim.json")).unwrap()).unwrap();
     let shim = gateway_os::process::ProcessId::of(
@@ -317,27 +308,42 @@ async fn an_agent_whose_shim_was_killed_is_followed_to_its_end() {
     )
     .unwrap();
     gateway_os::process::signal(&shim, gateway_os::process::Signal::Kill).unwrap();
-    std::fs::write(bench.path("gate.go"), "").unwrap();
-    let (ended, reports) = run.ended().await;
-    assert_eq!(texts(&items(&reports)), ["late"]);
-    assert_eq!(ended.verdict, Verdict::Completed);
-    assert_eq!(ended.answer.as_deref(), Some("done"));
+}
+
+#[tokio::test]
+async fn an_agent_whose_shim_was_killed_is_ended_and_nobody_takes_its_word() {
+    let (_root, bench) = bench();
+    let prompt =
+        steps(&json!([["deaf"], ["text", "on"], ["result", {"result": "all well"}], ["hang"]]));
+    let mut run = bench.fresh(&prompt);
+    run.until(|item| *item == Item::Text("on".into())).await;
+    kill_shim(&bench);
+    let (ended, _) = run.ended().await;
+    let Verdict::Unknown(why) = &ended.verdict else { panic!("{:?}", ended.verdict) };
+    assert!(why.contains("supervises the agent was killed"), "{why}");
     assert!(bench.processes().is_empty());
 }
 
 #[tokio::test]
-async fn an_agent_whose_shim_was_killed_can_still_be_cancelled() {
+async fn a_shim_that_was_killed_while_no_gateway_ran_is_found_by_the_next_one() {
+    let (_root, bench) = bench();
+    let prompt = steps(&json!([["deaf"], ["text", "on"], ["hang"]]));
+    let mut run = bench.fresh(&prompt);
+    run.until(|item| *item == Item::Text("on".into())).await;
+    run.detached().await;
+    kill_shim(&bench);
+    let (ended, _) = bench.attach(&prompt, 0).ended().await;
+    assert!(matches!(ended.verdict, Verdict::Unknown(_)), "{:?}", ended.verdict);
+    assert!(bench.processes().is_empty());
+}
+
+#[tokio::test]
+async fn a_cancellation_may_meet_a_shim_that_was_killed() {
     let (_root, bench) = bench();
     let prompt = steps(&json!([["deaf"], ["text", "deaf"], ["hang"]]));
     let mut run = bench.fresh(&prompt);
     run.until(|item| *item == Item::Text("deaf".into())).await;
-    let state: Value =
-        serde_json::from_slice(&std::fs::read(bench.path("run/shim.json")).unwrap()).unwrap();
-    let shim = gateway_os::process::ProcessId::of(
-        u32::try_from(state["shim"]["pid"].as_u64().unwrap()).unwrap(),
-    )
-    .unwrap();
-    gateway_os::process::signal(&shim, gateway_os::process::Signal::Kill).unwrap();
+    kill_shim(&bench);
     run.cancel(Pace::Emergency).await;
     let (ended, _) = run.ended().await;
     assert!(matches!(ended.verdict, Verdict::Unknown(_)), "{:?}", ended.verdict);

@@ -229,6 +229,45 @@ pub fn check_private_dir(path: &Path) -> Result<(), PrivateDirError> {
     Ok(())
 }
 
+/// One folder, told from a later one of the same name.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct FolderIdentity {
+    #[cfg(unix)]
+    device_and_inode: (u64, u64),
+}
+
+impl FolderIdentity {
+    /// The identity of the folder that is at `path` now.
+    ///
+    /// # Errors
+    ///
+    /// When there is none, or it cannot be looked at.
+    pub fn of(path: &Path) -> io::Result<Self> {
+        let meta = fs::metadata(path)?;
+        if !meta.is_dir() {
+            return Err(io::ErrorKind::NotADirectory.into());
+        }
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::MetadataExt;
+            Ok(Self { device_and_inode: (meta.dev(), meta.ino()) })
+        }
+        #[cfg(not(unix))]
+        Ok(Self {})
+    }
+
+    /// Whether it is surely at `path` no more; not when that cannot be told now.
+    #[must_use]
+    pub fn is_gone_from(&self, path: &Path) -> bool {
+        match Self::of(path) {
+            Ok(found) => found != *self,
+            Err(error) => {
+                matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+            }
+        }
+    }
+}
+
 /// Whether other users could put files into an existing folder: it belongs to one of them, or its
 /// mode lets everybody write. Its group is trusted, as Debian does for `/usr/local/bin`. On Windows
 /// the system's own access rules are trusted.
@@ -442,5 +481,21 @@ mod tests {
         assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
         assert_eq!(fs::read(&file).unwrap(), b"first");
         assert_eq!(fs::read_dir(root.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_folder_is_gone_when_removed_or_replaced_and_not_when_it_is_written_to() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = root.path().join("a");
+        fs::create_dir(&folder).unwrap();
+        let identity = FolderIdentity::of(&folder).unwrap();
+        fs::write(folder.join("file"), "").unwrap();
+        assert!(!identity.is_gone_from(&folder));
+        fs::rename(&folder, root.path().join("b")).unwrap();
+        assert!(identity.is_gone_from(&folder));
+        fs::create_dir(&folder).unwrap();
+        assert_eq!(identity.is_gone_from(&folder), cfg!(unix));
+        assert!(identity.is_gone_from(&root.path().join("b/file")));
+        assert!(!identity.is_gone_from(&root.path().join("b")));
     }
 }

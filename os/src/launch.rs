@@ -4,9 +4,9 @@
 //! done by a hidden subcommand of our own: [`exec_command`] builds its command line and
 //! [`exec_main`] is its body.
 use std::ffi::{OsStr, OsString};
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command};
+use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
 
@@ -112,22 +112,69 @@ pub fn exec_command(own: &Executable, options: ExecOptions, program: &OsStr) -> 
     command
 }
 
-/// The body of `__exec`; `args` are those after the subcommand. Returns only on failure.
+/// The longest reason that is read of a program that could not be started.
+const REASON_BYTES_MAX: u64 = 4096;
+
+/// Starts `program` so that the kernel kills it when the calling *thread* ends, and answers once
+/// it has become that program. `prepare` sets everything about it but its standard error, which is
+/// appended to the file `stderr`.
+///
+/// The signal is lost where the kernel drops it: in a program that runs with another user's rights.
+///
+/// # Errors
+///
+/// Why it could not be started; then nothing is left of it.
+pub fn spawn_bound(
+    own: &Executable,
+    program: &OsStr,
+    stderr: &Path,
+    prepare: impl FnOnce(&mut Command),
+) -> io::Result<Child> {
+    let mut command = own.command();
+    command.arg(EXEC_SUBCOMMAND).arg(format!("--die-with={}", std::process::id()));
+    command.arg("--stderr").arg(stderr).arg("--").arg(program);
+    prepare(&mut command);
+    let mut child = command.stderr(Stdio::piped()).spawn()?;
+    let mut reason = String::new();
+    if let Some(pipe) = child.stderr.take() {
+        // Ends when the helper has become the program, or has said why not.
+        pipe.take(REASON_BYTES_MAX).read_to_string(&mut reason)?;
+    }
+    if reason.is_empty() {
+        return Ok(child);
+    }
+    child.wait()?;
+    let reason = reason.trim_end();
+    Err(io::Error::other(reason.strip_prefix("gateway: ").unwrap_or(reason)))
+}
+
+/// The body of `__exec`; `args` are those after the subcommand. Returns only on failure, with
+/// standard error as it was.
 pub fn exec_main(args: impl Iterator<Item = OsString>) -> io::Error {
     match prepare(args) {
-        Ok(command) => replace_with(command),
+        Ok((command, None)) => replace_with(command),
+        Ok((command, Some(stderr))) => match appending_stderr_to(&stderr) {
+            Ok(was) => {
+                let error = replace_with(command);
+                restore_stderr(&was);
+                error
+            }
+            Err(error) => error,
+        },
         Err(error) => error,
     }
 }
 
-fn prepare(mut args: impl Iterator<Item = OsString>) -> io::Result<Command> {
+fn prepare(mut args: impl Iterator<Item = OsString>) -> io::Result<(Command, Option<PathBuf>)> {
     let usage = || io::Error::new(io::ErrorKind::InvalidInput, "this subcommand is internal");
+    let mut stderr = None;
     loop {
         let arg = args.next().ok_or_else(usage)?;
         match arg.to_str().ok_or_else(usage)? {
             "--" => break,
             "--session" => new_session()?,
             "--group" => own_group()?,
+            "--stderr" => stderr = Some(args.next().ok_or_else(usage)?.into()),
             option => {
                 let parent = option.strip_prefix("--die-with=").ok_or_else(usage)?;
                 die_with_parent(Signal::Kill, parent.parse().map_err(|_| usage())?)?;
@@ -136,8 +183,33 @@ fn prepare(mut args: impl Iterator<Item = OsString>) -> io::Result<Command> {
     }
     let mut command = Command::new(args.next().ok_or_else(usage)?);
     command.args(args);
-    Ok(command)
+    Ok((command, stderr))
 }
+
+/// Lets standard error go into a file; what it was before is closed when this process becomes
+/// another program.
+#[cfg(unix)]
+fn appending_stderr_to(file: &Path) -> io::Result<std::os::fd::OwnedFd> {
+    use std::os::fd::AsFd;
+    let was = io::stderr().as_fd().try_clone_to_owned()?;
+    let file = std::fs::OpenOptions::new().append(true).open(file)?;
+    rustix::stdio::dup2_stderr(&file)?;
+    Ok(was)
+}
+
+#[cfg(unix)]
+fn restore_stderr(was: &std::os::fd::OwnedFd) {
+    // Without it the reason is in the file, and whoever waits sees only the end.
+    let _ = rustix::stdio::dup2_stderr(was);
+}
+
+#[cfg(not(unix))]
+fn appending_stderr_to(_file: &Path) -> io::Result<()> {
+    Err(crate::unsupported("redirecting standard error"))
+}
+
+#[cfg(not(unix))]
+fn restore_stderr((): &()) {}
 
 #[cfg(unix)]
 fn replace_with(mut command: Command) -> io::Error {
@@ -252,7 +324,10 @@ mod tests {
     fn a_program_starts_itself_after_its_file_is_gone() {
         let folder = tempfile::tempdir().unwrap();
         let copy = folder.path().join("copy");
-        std::fs::copy(std::env::current_exe().unwrap(), &copy).unwrap();
+        // Written by another process: a child that some other test starts at this moment would hold
+        // this one's descriptor for a while, and a file open for writing cannot be run.
+        let own = std::env::current_exe().unwrap();
+        assert!(Command::new("cp").args([&own, &copy]).status().unwrap().success());
         let mut old = Command::new(&copy);
         old.args(["--exact", "launch::tests::upgraded_process", "--ignored"]);
         let output = old.output().unwrap();

@@ -2,8 +2,10 @@
 //!
 //! An agent runs below a shim (`argv[1]` is [`SHIM_SUBCOMMAND`]) with [`TASK_MARKER`] in its
 //! environment. Whoever has either in their line of parents is refused, so that an agent cannot
-//! pair, approve or configure by calling the gateway's own sockets. A gateway that itself runs
-//! below some shim (somebody develops it with an agent) does not count what it has above itself.
+//! pair, approve or configure by calling the gateway's own sockets. So is whoever descends from the
+//! listening process itself: it adopts what a killed shim leaves, and starts nothing that would call
+//! it. A gateway that itself runs below some shim (somebody develops it with an agent) does not
+//! count what it has above itself.
 use std::collections::BTreeSet;
 use std::io;
 
@@ -77,6 +79,8 @@ impl Peer {
 pub struct PeerPolicy {
     /// What the listening process has above itself.
     own: Lineage,
+    /// The listening process.
+    listener: Option<ProcessId>,
 }
 
 /// The traces of tasks in a line of parents.
@@ -84,6 +88,7 @@ pub struct PeerPolicy {
 struct Lineage {
     shims: BTreeSet<(u32, u64)>,
     markers: BTreeSet<Vec<u8>>,
+    above: Vec<ProcessId>,
 }
 
 impl PeerPolicy {
@@ -93,11 +98,19 @@ impl PeerPolicy {
         let pid = std::process::id();
         // Where nothing can be told of ourselves nothing is exempt.
         let mut own = lineage(pid).unwrap_or_default();
+        let listener = ProcessId::of(pid).ok();
         // A shim is a shim to its own peers.
-        if let Ok(start) = start_time(pid) {
-            own.shims.remove(&(pid, start));
+        if let Some(id) = &listener {
+            own.shims.remove(&(id.pid, id.start_time));
         }
-        Self { own }
+        Self { own, listener }
+    }
+
+    /// A policy for a command of the owner's while `gateway`, if any, answers elsewhere.
+    #[must_use]
+    pub fn beside(gateway: Option<u32>) -> Self {
+        let listener = gateway.and_then(|pid| ProcessId::of(pid).ok());
+        Self { own: Lineage::default(), listener }
     }
 
     /// Judges one peer. Looks at the process as it is now; one that has ended is unknown.
@@ -113,8 +126,9 @@ impl PeerPolicy {
         let Ok(found) = found else {
             return PeerVerdict::Unknown;
         };
-        let from_task =
-            !found.shims.is_subset(&self.own.shims) || !found.markers.is_subset(&self.own.markers);
+        let from_task = !found.shims.is_subset(&self.own.shims)
+            || !found.markers.is_subset(&self.own.markers)
+            || self.listener.as_ref().is_some_and(|id| found.above.contains(id));
         if from_task { PeerVerdict::FromTask } else { PeerVerdict::Trusted }
     }
 }
@@ -138,6 +152,7 @@ fn lineage(pid: u32) -> io::Result<Lineage> {
     if start_time(pid)? != this.start_time {
         return Err(io::Error::from(io::ErrorKind::NotFound));
     }
+    found.above = above;
     Ok(found)
 }
 
@@ -180,7 +195,14 @@ mod tests {
         let mut child = shell(|c| {
             c.args(["-c", "echo; read x"]);
         });
-        assert_eq!(judge(&mut child), PeerVerdict::Trusted);
+        let (policy, child_is) = (PeerPolicy::beside(None), peer(child.id()));
+        assert_eq!(policy.verdict(child_is), PeerVerdict::Trusted);
+        // Beside it, not above.
+        assert_eq!(PeerPolicy::beside(Some(child.id())).verdict(child_is), PeerVerdict::Trusted);
+        drop(child.stdin.take());
+        child.wait().unwrap();
+        let own = peer(std::process::id());
+        assert_eq!(PeerPolicy::for_this_process().verdict(own), PeerVerdict::Trusted);
         let stranger = Peer { uid: user_id().unwrap() + 1, pid: std::process::id() };
         let verdict = PeerPolicy::for_this_process().verdict(stranger);
         assert_eq!(verdict, PeerVerdict::OtherUser { uid: stranger.uid });
@@ -191,7 +213,10 @@ mod tests {
         let mut child = shell(|c| {
             c.args(["-c", "echo; read x"]).env(TASK_MARKER, "t1");
         });
-        assert_eq!(judge(&mut child), PeerVerdict::FromTask);
+        let verdict = PeerPolicy::beside(None).verdict(peer(child.id()));
+        drop(child.stdin.take());
+        child.wait().unwrap();
+        assert_eq!(verdict, PeerVerdict::FromTask);
     }
 
     #[test]
@@ -207,10 +232,25 @@ mod tests {
         let mut output = std::io::BufReader::new(child.stdout.take().unwrap());
         std::io::BufRead::read_line(&mut output, &mut line).unwrap();
         let below: u32 = line.trim().parse().unwrap();
-        let verdict = PeerPolicy::for_this_process().verdict(peer(below));
+        let verdict = PeerPolicy::beside(None).verdict(peer(below));
         drop(child.stdin.take());
         child.wait().unwrap();
         assert_eq!(verdict, PeerVerdict::FromTask);
+    }
+
+    #[test]
+    fn whoever_descends_from_the_listening_process_is_from_a_task() {
+        let mut child = shell(|c| {
+            c.args(["-c", "echo; read x"]).env_clear();
+        });
+        assert_eq!(judge(&mut child), PeerVerdict::FromTask);
+        let mut child = shell(|c| {
+            c.args(["-c", "echo; read x"]).env_clear();
+        });
+        let policy = PeerPolicy::beside(Some(std::process::id()));
+        assert_eq!(policy.verdict(peer(child.id())), PeerVerdict::FromTask);
+        drop(child.stdin.take());
+        child.wait().unwrap();
     }
 
     #[test]

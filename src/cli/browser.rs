@@ -3,6 +3,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use gateway_os::children;
 use gateway_os::folders::write_private;
 
 /// Opens `url` where there is a desktop; says nothing when there is none: the link is printed too.
@@ -21,12 +22,14 @@ pub(super) fn open(url: &str, runtime: &Path, env: &BTreeMap<String, String>) {
         tracing::debug!(%error, "no pairing page for the browser");
         return;
     }
-    let spawned = Command::new(opener)
-        .arg(&file)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn();
+    let spawned = children::start(|| {
+        Command::new(opener)
+            .arg(&file)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+    });
     match spawned {
         // The opener hands over to the browser and ends; somebody must collect it.
         Ok(mut child) => drop(std::thread::spawn(move || child.wait())),

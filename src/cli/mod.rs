@@ -69,10 +69,14 @@ fn hidden(arguments: impl Iterator<Item = OsString> + Clone) -> Option<ExitCode>
 
 fn run(cli: Cli) -> Result<(), CliError> {
     // What tells nothing of this installation is for everybody; the rest is the owner's.
-    if !matches!(cli.command, Command::Completions { .. } | Command::Man { .. }) {
+    let is_owners = !matches!(cli.command, Command::Completions { .. } | Command::Man { .. });
+    if is_owners {
         reach::refuse_agents()?;
     }
     let context = Context::new(cli.global)?;
+    if is_owners {
+        reach::refuse_orphans(&context)?;
+    }
     match cli.command {
         Command::Completions { shell } => commands::completions::run(shell),
         Command::Man { dir } => commands::man::run(&dir),

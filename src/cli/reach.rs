@@ -51,9 +51,26 @@ async fn alone(context: &Context, call: Call) -> Result<Value, CliError> {
 ///
 /// Exit 77 below a task's agent.
 pub(super) fn refuse_agents() -> Result<(), CliError> {
+    refuse(&PeerPolicy::beside(None))
+}
+
+/// Refuses to act for what the running gateway has adopted from an agent's killed shim: it has no
+/// shim above itself any more, and may have cleared its environment.
+///
+/// # Errors
+///
+/// Exit 77 below the gateway.
+pub(super) fn refuse_orphans(context: &Context) -> Result<(), CliError> {
+    match AdminClient::new(&context.folders.runtime).listener() {
+        Some(gateway) => refuse(&PeerPolicy::beside(Some(gateway))),
+        None => Ok(()),
+    }
+}
+
+fn refuse(policy: &PeerPolicy) -> Result<(), CliError> {
     let Ok(uid) = gateway_os::process::user_id() else { return Ok(()) };
     let own = Peer { uid, pid: std::process::id() };
-    match PeerPolicy::default().verdict(own) {
+    match policy.verdict(own) {
         PeerVerdict::FromTask => {
             let message = "this command belongs to the owner; a task's agent may not use it";
             Err(CliError::new(Exit::Permission, message)

@@ -6,6 +6,7 @@ pub mod admin;
 mod authenticate;
 mod clients;
 pub(crate) mod executors;
+pub(crate) mod orphans;
 mod owner;
 mod probe;
 mod serve;

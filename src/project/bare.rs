@@ -1,6 +1,5 @@
 //! Git directories that the gateway writes itself, file by file, so that nothing in them is
 //! inherited from a template, a configuration or a stranger.
-use std::fs;
 use std::path::Path;
 
 use super::error::{Doing, ProjectError};
@@ -35,7 +34,7 @@ pub(super) fn write(
     }
     let file = |name: &str, text: String| {
         let path = dir.join(name);
-        fs::write(&path, text).doing("writing", &path)
+        platform::write_file(&path, text.as_bytes()).doing("writing", &path)
     };
     file("config", config(bare, settings, false, identity))?;
     file("HEAD", format!("ref: refs/heads/{branch}\n"))

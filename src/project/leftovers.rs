@@ -158,7 +158,7 @@ impl Scope {
     fn ignore_attributes(&self) -> Result<(), ProjectError> {
         let file = self.git_dir.join("info/attributes");
         let rule = "* -text !eol !crlf -working-tree-encoding -ident -filter\n";
-        fs::write(&file, rule).doing("writing", &file)
+        platform::write_file(&file, rule.as_bytes()).doing("writing", &file)
     }
 
     fn listed(
@@ -370,7 +370,7 @@ fn bounded(notes: Vec<Note>) -> Vec<Note> {
 pub(super) fn copy_index(from: &Path, to: &Path) -> Result<(), ProjectError> {
     let time = fs::metadata(from).and_then(|meta| meta.modified()).doing("reading", from)?;
     let bytes = fs::read(from).doing("reading", from)?;
-    fs::write(to, bytes).doing("writing", to)?;
+    platform::write_file(to, &bytes).doing("writing", to)?;
     let file = fs::File::options().write(true).open(to).doing("writing", to)?;
     file.set_modified(time).doing("writing", to)
 }

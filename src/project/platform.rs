@@ -5,7 +5,13 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use gateway_os::folders::{Durability, replace_private};
 use tokio::process::Command;
+
+/// Writes a file of the gateway's own, whole or not at all; only this user can read it.
+pub(super) fn write_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    replace_private(path, bytes, Durability::Cached)
+}
 
 #[cfg(unix)]
 mod system {

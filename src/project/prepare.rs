@@ -312,7 +312,7 @@ impl Workspaces {
             let file = to.join(branch);
             let folder = file.parent().unwrap_or(&to);
             platform::private_dir(folder).doing("making", folder)?;
-            fs::write(&file, format!("{tip}\n")).doing("writing", &file)
+            platform::write_file(&file, format!("{tip}\n").as_bytes()).doing("writing", &file)
         })
         .await?;
         workspace.base = Base::Commit(base);
@@ -401,7 +401,7 @@ impl Plan {
 
     fn fill(&self, git_dir: &Path, store: Option<&Path>) -> Result<(), ProjectError> {
         let exclude = git_dir.join("info/exclude");
-        fs::write(&exclude, &self.excludes).doing("writing", &exclude)?;
+        platform::write_file(&exclude, self.excludes.as_bytes()).doing("writing", &exclude)?;
         if let Some(common) = &self.common_dir {
             copy_if_there(&common.join("shallow"), &git_dir.join("shallow"))?;
             copy_if_there(&common.join("info/attributes"), &git_dir.join("info/attributes"))?;
@@ -440,7 +440,7 @@ impl Plan {
             })
             .collect();
         let file = dot_git.join("packed-refs");
-        fs::write(&file, text.concat()).doing("writing", &file)
+        platform::write_file(&file, text.concat().as_bytes()).doing("writing", &file)
     }
 }
 

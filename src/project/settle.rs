@@ -399,8 +399,6 @@ fn commit_of(record: &[u8]) -> Option<Commit> {
 
 fn save(workspace: &Workspace, settled: &Settled) -> Result<(), ProjectError> {
     let path = workspace.work_dir.join("settled.json");
-    let fresh = workspace.work_dir.join("settled.json.new");
     let text = serde_json::to_vec(settled).map_err(std::io::Error::other);
-    text.and_then(|text| std::fs::write(&fresh, text)).doing("writing", &fresh)?;
-    std::fs::rename(&fresh, &path).doing("writing", &path)
+    text.and_then(|text| platform::write_file(&path, &text)).doing("writing", &path)
 }

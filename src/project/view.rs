@@ -3,7 +3,6 @@
 //! Refs and objects are symbolic links into the owner's git directory; HEAD is a copy; the
 //! configuration is the gateway's. So git can read refs (packed, loose or in tables) and create one
 //! with its own locking, while the owner's configuration and hooks are never in reach.
-use std::fs;
 use std::path::Path;
 
 use tempfile::TempDir;
@@ -55,11 +54,11 @@ impl View {
         }
         let head = repository.git_dir.join("HEAD");
         let text = small_file(&head).doing("reading", &head)?;
-        fs::write(at("HEAD"), text).doing("writing", &at("HEAD"))?;
+        platform::write_file(&at("HEAD"), &text).doing("writing", &at("HEAD"))?;
         let settings = &repository.settings;
         let bare = repository.work_tree.is_none();
         let config = bare::config(bare, settings, settings.reftable, &Identity::default());
-        fs::write(at("config"), config).doing("writing", &at("config"))?;
+        platform::write_file(&at("config"), config.as_bytes()).doing("writing", &at("config"))?;
         platform::private_dir(&at("info")).doing("making", &at("info"))?;
         copy_if_there(&repository.common_dir.join("shallow"), &at("shallow"))?;
         copy_if_there(&repository.common_dir.join("info/exclude"), &at("info/exclude"))?;
@@ -163,7 +162,7 @@ impl View {
 /// Copies a small regular file when there is one.
 pub(super) fn copy_if_there(from: &Path, to: &Path) -> Result<(), ProjectError> {
     match small_file(from) {
-        Ok(bytes) => fs::write(to, bytes).doing("writing", to),
+        Ok(bytes) => platform::write_file(to, &bytes).doing("writing", to),
         Err(_) => Ok(()),
     }
 }

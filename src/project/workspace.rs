@@ -10,6 +10,7 @@ use super::git::{Call, Git, Stdin};
 use super::note::Note;
 use super::oid::{ObjectFormat, Oid};
 use super::owner::{OwnerRepository, Settings, small_file};
+use super::platform;
 use super::registry::{Isolation, Project};
 use super::view::View;
 
@@ -139,10 +140,8 @@ impl Workspace {
     /// Writes `workspace.json`, whole or not at all.
     pub(super) fn save(&self) -> Result<(), ProjectError> {
         let path = self.work_dir.join("workspace.json");
-        let fresh = self.work_dir.join("workspace.json.new");
         let text = serde_json::to_vec(self).map_err(std::io::Error::other);
-        text.and_then(|text| std::fs::write(&fresh, text)).doing("writing", &fresh)?;
-        std::fs::rename(&fresh, &path).doing("writing", &path)
+        text.and_then(|text| platform::write_file(&path, &text)).doing("writing", &path)
     }
 }
 

@@ -21,6 +21,7 @@ fn breaches(source: &Source) -> Vec<String> {
             Finding::Crate(name) => wrong_crate(file, name),
             Finding::SystemCfg => elsewhere(file, Place::SystemCfg),
             Finding::Environment => elsewhere(file, Place::Environment),
+            Finding::UnnotedChild => elsewhere(file, Place::UnnotedChild),
         };
         found.extend(wrong.map(|wrong| format!("{file}: {wrong}")));
     }
@@ -114,6 +115,7 @@ fn exceptions_are_needed_and_name_modules_of_the_same_layer() {
             scan::findings(source).iter().any(|finding| match finding {
                 Finding::SystemCfg => *kind == Place::SystemCfg,
                 Finding::Environment => *kind == Place::Environment,
+                Finding::UnnotedChild => *kind == Place::UnnotedChild,
                 Finding::Module(_) | Finding::Crate(_) => false,
             })
         });
@@ -153,6 +155,8 @@ fn planted_breaches_are_caught() {
         ("src/web/x.rs", "fn f(e: ::rmcp::ErrorData) {}", "only src/mcp/ may use rmcp"),
         ("src/web/x.rs", "use keyring as k;", "only src/secret/ may use keyring"),
         ("src/web/x.rs", "use {std::io, anyhow::Context};", "only src/cli/ may use anyhow"),
+        ("src/web/x.rs", "fn f() { Command::new(\"git\").spawn(); }", "os/src/children.rs"),
+        ("src/web/x.rs", "fn f() { let o = c.output().await; }", "os/src/children.rs"),
         ("src/web/x.rs", "#[cfg(unix)] fn f() {}", "belongs to os/"),
         ("src/web/x.rs", "#[cfg(all(not(windows), feature = \"a\"))] fn f() {}", "belongs to os/"),
         ("tunnels/src/x.rs", "fn f() -> bool { cfg!(target_os = \"linux\") }", "belongs to os/"),

@@ -24,6 +24,8 @@ pub(crate) enum Finding {
     SystemCfg,
     /// A look into the environment.
     Environment,
+    /// A child process that is started without being noted as one of ours.
+    UnnotedChild,
 }
 
 impl Source {
@@ -88,7 +90,13 @@ fn walk(trees: &[TokenTree], depth: usize, found: &mut Vec<Finding>) {
         if let TokenTree::Group(group) = &trees[at] {
             let module =
                 group.delimiter() == Delimiter::Brace && at >= 2 && is_ident(&trees[at - 2], "mod");
+            let before = found.len();
             walk(&inside(group), depth + usize::from(module), found);
+            if at >= 4 && is_ident(&trees[at - 1], "start") && is_ident(&trees[at - 4], "children")
+            {
+                let inside = found.split_off(before);
+                found.extend(inside.into_iter().filter(|one| *one != Finding::UnnotedChild));
+            }
         }
         at += 1;
     }
@@ -136,6 +144,14 @@ fn look(trees: &[TokenTree], at: usize, depth: usize, found: &mut Vec<Finding>) 
                 found.push(Finding::Environment);
             }
         }
+        // Only a command's take no argument.
+        "spawn" | "output" if at > 0 && is_dot(&trees[at - 1]) => {
+            if let Some(TokenTree::Group(arguments)) = next(1)
+                && arguments.stream().is_empty()
+            {
+                found.push(Finding::UnnotedChild);
+            }
+        }
         _ => {}
     }
     let held = CRATES.iter().any(|(held, _)| *held == name);
@@ -144,6 +160,10 @@ fn look(trees: &[TokenTree], at: usize, depth: usize, found: &mut Vec<Finding>) 
     if held && begins && used {
         found.push(Finding::Crate(name));
     }
+}
+
+fn is_dot(tree: &TokenTree) -> bool {
+    matches!(tree, TokenTree::Punct(punct) if punct.as_char() == '.')
 }
 
 /// The modules named behind `crate` (or a row of `super` that ends there), at `at`: `::name`, or

@@ -68,6 +68,8 @@ pub(crate) enum Place {
     SystemCfg,
     /// Reading the process's environment.
     Environment,
+    /// Starting a child process that the gateway would take for an adopted orphan.
+    UnnotedChild,
 }
 
 impl Place {
@@ -75,6 +77,7 @@ impl Place {
         match self {
             Self::SystemCfg => "what differs between systems belongs to os/",
             Self::Environment => "reading the environment belongs to src/cli/context.rs",
+            Self::UnnotedChild => "children of `gateway serve` start through os/src/children.rs",
         }
     }
 }
@@ -83,6 +86,10 @@ impl Place {
 pub(crate) const PLACES: &[(Place, &str, &str)] = &[
     (Place::SystemCfg, "os/src/", "its purpose"),
     (Place::Environment, "src/cli/context.rs", "its purpose"),
+    (Place::UnnotedChild, "os/src/launch.rs", "the shim's, and callers that note it themselves"),
+    (Place::UnnotedChild, "src/cli/doctor/", "a process of its own, which adopts nothing"),
+    (Place::UnnotedChild, "src/cli/service/", "a process of its own, which adopts nothing"),
+    (Place::UnnotedChild, "tunnels/src/testing/", "a process of its own, which adopts nothing"),
     (Place::SystemCfg, "tunnels/src/process.rs", "to be moved to os/"),
     (Place::SystemCfg, "src/project/platform.rs", "to be moved to os/"),
     (

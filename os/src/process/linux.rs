@@ -6,11 +6,13 @@ use std::os::fd::OwnedFd;
 
 use rustix::io::Errno;
 use rustix::process::{
-    Pid, PidfdFlags, WaitOptions, getppid, getuid, pidfd_open, pidfd_send_signal,
-    set_child_subreaper, set_parent_process_death_signal, setpgid, setsid, wait,
+    Pid, PidfdFlags, WaitId, WaitIdOptions, WaitOptions, getppid, getuid, pidfd_open,
+    pidfd_send_signal, set_child_subreaper, set_parent_process_death_signal, setpgid, setsid, wait,
+    waitid,
 };
 
-pub use super::tree::{ancestors, descendants, processes_with_marker};
+pub(crate) use super::tree::own_children;
+pub use super::tree::{ancestors, descendants, processes_with_marker, session_members};
 use super::{Delivery, Ended, ProcessId, Reaped, Signal};
 
 /// `/proc/PID/cmdline` and `environ` are read up to this length.
@@ -23,6 +25,7 @@ pub(super) struct Stat {
     pub(super) name: String,
     pub(super) state: u8,
     pub(super) ppid: u32,
+    pub(super) session: u32,
     pub(super) threads: u32,
     pub(super) start_time: u64,
 }
@@ -57,6 +60,7 @@ fn parse_stat(bytes: &[u8]) -> Option<Stat> {
         name,
         state: *fields.first()?.as_bytes().first()?,
         ppid: fields.get(1)?.parse().ok()?,
+        session: fields.get(3)?.parse().ok()?,
         // Fields 20 and 22 of proc(5); the first one after the name is field 3.
         threads: fields.get(17)?.parse().ok()?,
         start_time: fields.get(19)?.parse().ok()?,
@@ -288,6 +292,34 @@ pub fn reap_any() -> io::Result<Reaped> {
     }
 }
 
+/// Reaps this one child if it has ended; `false` when it has not, or is none. Never blocks.
+///
+/// # Errors
+///
+/// When the kernel refuses.
+pub(crate) fn reap(pid: u32) -> io::Result<bool> {
+    let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG;
+    match waitid(WaitId::Pid(to_pid(pid)?), options) {
+        Ok(ended) => Ok(ended.is_some()),
+        Err(Errno::CHILD) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Whether any child of this process has ended and nobody has waited for it yet.
+///
+/// # Errors
+///
+/// When the kernel refuses.
+pub fn has_ended_child() -> io::Result<bool> {
+    let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+    match waitid(WaitId::All, options) {
+        Ok(ended) => Ok(ended.is_some()),
+        Err(Errno::CHILD) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
 /// Names the calling process in process lists; at most 15 bytes are kept.
 pub fn run_tag(name: &str) {
     // Only cosmetic: without it a process started through a descriptor shows as a number.
@@ -338,8 +370,6 @@ fn raw(signal: Signal) -> rustix::process::Signal {
 #[cfg(test)]
 mod tests {
     use std::process::{Child, Command, Stdio};
-
-    use rustix::process::{WaitId, WaitIdOptions, waitid};
 
     use super::*;
 

@@ -16,9 +16,10 @@ use self::other as system;
 
 pub use self::system::{
     ancestors, become_subreaper, boot_id, cmdline, descendants, die_with_parent, environ_values,
-    gone, name, new_session, own_group, processes_with_marker, reap_any, run_tag, signal,
-    signal_group, start_time, user_id,
+    gone, has_ended_child, name, new_session, own_group, processes_with_marker, reap_any, run_tag,
+    session_members, signal, signal_group, start_time, user_id,
 };
+pub(crate) use self::system::{own_children, reap};
 
 use std::io;
 

@@ -2,6 +2,7 @@
 use std::io;
 
 use super::{Delivery, ProcessId, Reaped, Signal};
+use crate::children::Kind;
 use crate::unsupported;
 
 /// When the process started.
@@ -82,6 +83,34 @@ pub fn descendants(_pid: u32) -> io::Result<Vec<ProcessId>> {
 /// Always `Unsupported`.
 pub fn processes_with_marker(_name: &str, _value: &str) -> io::Result<Vec<ProcessId>> {
     Err(unsupported("finding processes by a marker"))
+}
+
+/// The members of a session.
+///
+/// # Errors
+///
+/// Always `Unsupported`.
+pub fn session_members(_leader: &ProcessId) -> io::Result<Vec<ProcessId>> {
+    Err(unsupported("finding the processes of a session"))
+}
+
+/// The children of this process.
+pub(crate) fn own_children() -> io::Result<Vec<(ProcessId, Kind)>> {
+    Err(unsupported("listing children"))
+}
+
+/// Reaps one child.
+pub(crate) fn reap(_pid: u32) -> io::Result<bool> {
+    Err(unsupported("reaping adopted processes"))
+}
+
+/// Whether a child has ended.
+///
+/// # Errors
+///
+/// Always `Unsupported`.
+pub fn has_ended_child() -> io::Result<bool> {
+    Err(unsupported("looking for children that have ended"))
 }
 
 /// The parents of a process.

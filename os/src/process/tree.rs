@@ -4,6 +4,7 @@ use std::io;
 
 use super::ProcessId;
 use super::linux::{Stat, all, boot_id, environ_values, is_own, stat};
+use crate::children::Kind;
 
 /// A chain of parents longer than this is a loop in a snapshot that changed under us.
 const ANCESTORS_MAX: usize = 1024;
@@ -65,6 +66,45 @@ pub fn processes_with_marker(name: &str, value: &str) -> io::Result<Vec<ProcessI
         })
         .map(|stat| identity(stat, &boot_id))
         .collect())
+}
+
+/// Every living process of this user in the session that `leader` started, also when the leader has
+/// ended. None when its pid is another process's by now; as long as somebody is in the session the
+/// kernel does not give the pid away.
+///
+/// # Errors
+///
+/// When procfs does not answer.
+pub fn session_members(leader: &ProcessId) -> io::Result<Vec<ProcessId>> {
+    let boot_id = boot_id()?;
+    let all = all()?;
+    let taken = all.get(&leader.pid).is_some_and(|stat| stat.start_time != leader.start_time);
+    if boot_id != leader.boot_id || taken {
+        return Ok(Vec::new());
+    }
+    Ok(all
+        .values()
+        .filter(|stat| stat.session == leader.pid && stat.start_time >= leader.start_time)
+        .filter(|stat| !stat.has_ended() && is_own(stat.pid))
+        .map(|stat| identity(stat, &boot_id))
+        .collect())
+}
+
+/// The children of the calling process, and how each stands to it.
+///
+/// # Errors
+///
+/// When procfs does not answer.
+pub(crate) fn own_children() -> io::Result<Vec<(ProcessId, Kind)>> {
+    let boot_id = boot_id()?;
+    let own = stat(std::process::id())?;
+    let kind = |stat: &Stat| match stat.has_ended() {
+        true => Kind::Ended,
+        false if stat.session == own.session => Kind::Near,
+        false => Kind::Apart,
+    };
+    let children = all()?.into_values().filter(|stat| stat.ppid == own.pid);
+    Ok(children.map(|stat| (identity(&stat, &boot_id), kind(&stat))).collect())
 }
 
 /// The parents of `pid`, nearest first, as far up as this user may see.
@@ -139,6 +179,26 @@ mod tests {
         assert!(processes_with_marker("GATEWAY_OS_TEST", "marker").unwrap().is_empty());
         drop(child.stdin.take());
         child.wait().unwrap();
+    }
+
+    #[test]
+    fn a_session_is_found_after_its_leader_has_ended() {
+        let script = "echo $$; exec 3<&0; /bin/sh -c 'echo $$; read x <&3' & read x";
+        let mut leader = Command::new("setsid");
+        leader.args(["-w", "/bin/sh", "-c", script]).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = leader.spawn().unwrap();
+        // Waiting for the leader would close it, and end the member.
+        let stdin = child.stdin.take().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut pid = || ProcessId::of(lines.next().unwrap().unwrap().parse().unwrap()).unwrap();
+        let (leader, member) = (pid(), pid());
+        assert_eq!(session_members(&leader).unwrap().len(), 2);
+        crate::process::signal(&leader, crate::process::Signal::Kill).unwrap();
+        child.wait().unwrap();
+        assert_eq!(session_members(&leader).unwrap(), [member]);
+        let other_boot = ProcessId { boot_id: "another".into(), ..leader };
+        assert!(session_members(&other_boot).unwrap().is_empty());
+        drop(stdin);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use gateway_os::control::{Request, Requests};
 use gateway_os::terminal;
 use gateway_tunnels::TunnelState;
 use serde_json::{Value, json};
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::cli::args::{LogFormatArg, ServeArgs};
 use crate::cli::browser;
@@ -14,7 +15,7 @@ use crate::cli::error::CliError;
 use crate::clock::{Clock, OsEntropy, SystemClock};
 use crate::config::{Config, Overrides};
 use crate::gateway::admin::{AdminClient, Call, CallError};
-use crate::gateway::{Gateway, Setup};
+use crate::gateway::{Gateway, Setup, orphans};
 use crate::telemetry::{self, LogFormat, Telemetry, Verbosity};
 
 /// Exit code of a gateway that was told twice to end.
@@ -106,6 +107,8 @@ async fn serve(
     if let Ok(status) = AdminClient::new(&context.folders.runtime).call(&Call::Status).await {
         return already_running(context, &status);
     }
+    orphans::adopt();
+    let _reaping = AbortOnDropHandle::new(tokio::spawn(orphans::reap(setup.clock.clone())));
     let gateway = Gateway::start(setup).await?;
     let first_client = gateway.mint_first_client().await;
     let mut screen = Screen { context, args, opened: false };

@@ -6,10 +6,10 @@ use std::time::Duration;
 use super::verdict::Exit;
 use crate::clock::Clock;
 use crate::executor::shim::{
-    Attachment, EndCause, ExitRecord, ShimHandle, SweptProcess, attach, end_leftovers,
+    Attachment, EndCause, ExitRecord, Loss, ShimHandle, SweptProcess, attach, end_leftovers,
 };
 
-/// How often to look after a run whose shim died.
+/// How often to look after a run that cannot be looked at now.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// How many processes a note names.
 const NAMED_MAX: usize = 8;
@@ -36,22 +36,26 @@ impl Gone {
             | EndCause::EndTree
             | EndCause::Deadline
             | EndCause::ShimSignalled
+            | EndCause::FolderLost
             | EndCause::Unknown => Exit::Recorded { code: record.code, signal: record.signal },
         };
         let mut notes = Vec::new();
         if record.cause == EndCause::ShimSignalled {
             notes.push("the supervising process was told to end and took the agent along".into());
         }
+        if record.cause == EndCause::FolderLost {
+            notes.push("the folder of the run was removed, and the agent was ended".into());
+        }
         notes.extend(swept_note(&record.swept, u64::from(record.swept_count)));
         notes.extend(survivors_note(&record.survivors));
         Self { exit, notes }
     }
 
-    fn unrecorded(swept: &[SweptProcess], survivors: &[SweptProcess]) -> Self {
+    fn unrecorded(exit: Exit, swept: &[SweptProcess], survivors: &[SweptProcess]) -> Self {
         let mut notes = vec!["the supervising process ended before the agent did".to_owned()];
         notes.extend(swept_note(swept, swept.len() as u64));
         notes.extend(survivors_note(survivors));
-        Self { exit: Exit::Unrecorded, notes }
+        Self { exit, notes }
     }
 }
 
@@ -77,11 +81,11 @@ fn names(processes: &[SweptProcess]) -> String {
     names.join(", ")
 }
 
-/// Waits until no process of the run is left. `handle` is the shim, where there is one.
+/// Waits until no process of the run is left. `handle` is the shim, where there is one; without one
+/// the rest of the run is ended.
 pub(super) async fn until_gone(
     handle: Option<ShimHandle>,
     run_dir: PathBuf,
-    sweep_grace: Duration,
     clock: Arc<dyn Clock>,
 ) -> Gone {
     let mut handle = handle;
@@ -94,17 +98,18 @@ pub(super) async fn until_gone(
         match attach(&run_dir).await {
             Ok(Attachment::Ended(record)) => return Gone::recorded(&record),
             Ok(Attachment::Alive(again)) => handle = Some(again),
-            Ok(Attachment::NotStarted) => return Gone::unrecorded(&[], &[]),
-            // An agent without a shim goes on to its end: its input is closed, its output is a file.
-            Ok(Attachment::Gone { agent_alive: true, .. }) | Err(_) => {
-                clock.sleep(LOOK_EVERY).await;
-            }
-            Ok(Attachment::Gone { agent_alive: false, .. }) => {
-                match end_leftovers(&run_dir, sweep_grace).await {
-                    Ok((swept, survivors)) => return Gone::unrecorded(&swept, &survivors),
+            Ok(Attachment::NotStarted) => return Gone::unrecorded(Exit::Unrecorded, &[], &[]),
+            Ok(Attachment::Gone { loss, .. }) => {
+                let exit = match loss {
+                    Loss::Killed => Exit::SupervisorKilled,
+                    Loss::Restart => Exit::Unrecorded,
+                };
+                match end_leftovers(&run_dir).await {
+                    Ok((swept, survivors)) => return Gone::unrecorded(exit, &swept, &survivors),
                     Err(_) => clock.sleep(LOOK_EVERY).await,
                 }
             }
+            Err(_) => clock.sleep(LOOK_EVERY).await,
         }
     }
 }

@@ -129,7 +129,7 @@ impl Ladder {
                 Ok(Attachment::Alive(again)) => handle = Some(again),
                 Ok(Attachment::NotStarted | Attachment::Ended(_)) => return,
                 Ok(Attachment::Gone { .. }) => {
-                    if end_leftovers(&self.run_dir, grace).await.is_ok() {
+                    if end_leftovers(&self.run_dir).await.is_ok() {
                         return;
                     }
                 }

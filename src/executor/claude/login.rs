@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
+use gateway_os::children;
 use serde::Deserialize;
 use tokio::io::AsyncReadExt;
 use tokio::process::Command;
@@ -81,15 +82,17 @@ impl Claude {
 }
 
 async fn ask(program: &Path, environment: &BTreeMap<String, String>) -> std::io::Result<String> {
-    let mut child = Command::new(program)
-        .args(["auth", "status"])
-        .env_clear()
-        .envs(environment)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .kill_on_drop(true)
-        .spawn()?;
+    let mut child = children::start(|| {
+        Command::new(program)
+            .args(["auth", "status"])
+            .env_clear()
+            .envs(environment)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+    })?;
     let mut text = Vec::new();
     if let Some(stdout) = child.stdout.take() {
         stdout.take(BYTES_MAX).read_to_end(&mut text).await?;

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
+use gateway_os::children;
 use tokio::io::AsyncReadExt;
 use tokio::process::Command;
 
@@ -51,7 +52,8 @@ pub(super) async fn availability(
 
 /// The version that the program tells, without its name.
 async fn version(program: &Path, environment: &BTreeMap<String, String>) -> Result<String, String> {
-    let mut child = Command::new(program)
+    let mut child = children::start(|| {
+        Command::new(program)
         .arg("--version")
         .env_clear()
         .envs(environment)
@@ -61,7 +63,8 @@ async fn version(program: &Path, environment: &BTreeMap<String, String>) -> Resu
         // Dropped when the wait is over; a program that hangs must not stay.
         .kill_on_drop(true)
         .spawn()
-        .map_err(|error| error.to_string())?;
+    })
+    .map_err(|error| error.to_string())?;
     let mut text = Vec::new();
     if let Some(stdout) = child.stdout.take() {
         stdout

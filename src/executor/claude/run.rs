@@ -181,8 +181,7 @@ impl Session {
         job: &Job,
         handle: Option<ShimHandle>,
     ) -> BoxFuture<'static, Gone> {
-        let grace = settings.patience.sweep;
-        until_gone(handle, job.run_dir.clone(), grace, settings.clock.clone()).boxed()
+        until_gone(handle, job.run_dir.clone(), settings.clock.clone()).boxed()
     }
 
     /// Follows the run to its end.
@@ -318,7 +317,7 @@ impl Session {
         }
     }
 
-    /// An agent whose shim died has no input any more: it takes every question for refused.
+    /// An agent whose shim died is being ended.
     fn note_unreachable(&mut self, is_answer: bool) {
         if is_answer {
             let why = "the answer did not reach the agent: its supervising process is gone";

@@ -18,7 +18,7 @@ pub(super) enum Opened {
     Live(ShimHandle),
     /// It ran.
     Over(Box<ExitRecord>),
-    /// Its shim died; the agent may still run, with nobody to talk to it.
+    /// Its shim died, and what is left of the run is to be ended.
     Orphaned,
     /// There is no agent and there will be none.
     Failed(Exit),

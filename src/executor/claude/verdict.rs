@@ -28,6 +28,8 @@ pub(super) enum Exit {
     OutputLimit,
     /// Everything is gone and nobody wrote down how.
     Unrecorded,
+    /// The supervising process was killed, and everything else of the run after it.
+    SupervisorKilled,
 }
 
 /// Why this executor ended the run itself.
@@ -75,6 +77,10 @@ fn verdict(evidence: &Evidence<'_>) -> Verdict {
         let message = "the agent wrote more output than tasks.output_bytes_max allows";
         return failed(FailureKind::OutputLimit, message.to_owned());
     }
+    if evidence.exit == Exit::SupervisorKilled {
+        // Whatever the agent said last: it may be what did this.
+        return Verdict::Unknown(SUPERVISOR_KILLED.to_owned());
+    }
     match evidence.conversation.result() {
         Some(result) if !result.is_success() => of_failure(result),
         Some(_) if crashed_in_a_later_turn(evidence) => failed(
@@ -89,12 +95,18 @@ fn verdict(evidence: &Evidence<'_>) -> Verdict {
 /// A turn that a background task started was under way when the agent fell.
 fn crashed_in_a_later_turn(evidence: &Evidence<'_>) -> bool {
     let busy = !evidence.conversation.is_over() && !evidence.conversation.waits_for_background();
-    let fell = matches!(evidence.exit, Exit::Recorded { signal: Some(_), .. } | Exit::Unrecorded);
+    let fell = matches!(
+        evidence.exit,
+        Exit::Recorded { signal: Some(_), .. } | Exit::Unrecorded | Exit::SupervisorKilled
+    );
     busy && fell && evidence.ended_by_us.is_none()
 }
 
 const AUTHENTICATION: &str = "the model's service refused the credentials: run `claude` on the \
     workstation and sign in, or check the key that executors.claude.env_pass hands on";
+
+const SUPERVISOR_KILLED: &str = "the process that supervises the agent was killed, by the agent or by \
+    another of your programs, and everything left of the run was ended; what it did so far is kept";
 
 fn of_failure(result: &TurnResult) -> Verdict {
     let words = result.text.clone().filter(|text| !text.trim().is_empty());
@@ -143,6 +155,7 @@ fn without_result(evidence: &Evidence<'_>) -> Verdict {
             FailureKind::ExecutorUnavailable,
             format!("Claude Code could not be started: {error}"),
         ),
+        Exit::SupervisorKilled => Verdict::Unknown(SUPERVISOR_KILLED.to_owned()),
         Exit::Unrecorded => Verdict::Unknown(format!(
             "the agent is gone and nobody saw how it ended{last_words}; what it did so far is kept"
         )),
@@ -157,7 +170,7 @@ fn how(exit: &Exit) -> String {
     match exit {
         Exit::Recorded { signal: Some(signal), .. } => format!("was ended by signal {signal}"),
         Exit::Recorded { code: Some(code), .. } => format!("ended with exit code {code}"),
-        Exit::Recorded { .. } | Exit::Unrecorded => "vanished".to_owned(),
+        Exit::Recorded { .. } | Exit::Unrecorded | Exit::SupervisorKilled => "vanished".to_owned(),
         Exit::NotStarted { .. } => "could not be started".to_owned(),
         Exit::OutputLimit => "wrote too much".to_owned(),
     }

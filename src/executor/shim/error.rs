@@ -47,10 +47,7 @@ pub enum ShimError {
     Ended,
     /// The shim died without a record.
     #[error("the supervising process is gone without a record")]
-    Gone {
-        /// Whether the agent still runs, with its standard input closed.
-        agent_alive: bool,
-    },
+    Gone,
     /// The agent's standard input is closed.
     #[error("the agent's standard input is closed")]
     StdinClosed,

@@ -25,7 +25,7 @@ mod spec;
 mod sweep;
 mod tail;
 
-pub use self::client::{Attachment, ShimHandle, attach, end_leftovers, launch, written_ids};
+pub use self::client::{Attachment, Loss, ShimHandle, attach, end_leftovers, launch, written_ids};
 pub use self::error::ShimError;
 pub use self::protocol::{AgentSignal, InputState, Phase, Status};
 pub use self::record::{EndCause, ExitRecord, ShimState, SweptProcess};

@@ -36,6 +36,8 @@ pub enum EndCause {
     Deadline,
     /// The shim itself was told to end by SIGTERM, SIGINT or SIGHUP.
     ShimSignalled,
+    /// The folder of the run vanished, so that nobody could find it again.
+    FolderLost,
     /// The agent could not be started; `error` says why.
     NotStarted,
     /// A cause of a newer version.

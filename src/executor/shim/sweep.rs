@@ -1,12 +1,15 @@
 //! Ends every process of a run: TERM, a grace, then freeze and KILL until nothing is left.
 //!
 //! A tree cannot be listed at one moment, and agents start commands in sessions of their own, so
-//! this looks again until two ways of looking find nobody: who descends from the roots (orphans
-//! are adopted by the shim), and who carries the run's marker in the environment.
+//! this looks again until every way of looking finds nobody: who descends from the roots (orphans
+//! are adopted by the shim), and who carries the run's marker in the environment. Where the shim
+//! itself is dead there are two more: who is in the session that it started, and, in the process
+//! that had started it and adopts what it leaves, which orphans are none of its own children.
 use std::collections::{BTreeMap, HashSet};
 use std::io;
 use std::time::{Duration, Instant};
 
+use gateway_os::children;
 use gateway_os::peer::TASK_MARKER;
 use gateway_os::process::{self, ProcessId, Signal};
 
@@ -30,6 +33,46 @@ pub(super) struct Scope {
     pub(super) marker: String,
     /// Never touched: whoever sweeps.
     pub(super) spare: u32,
+    /// The shim, when it died before its run.
+    pub(super) dead_shim: Option<ProcessId>,
+}
+
+impl Scope {
+    /// For a run whose shim died: `agent` may still be there, and the calling process may have
+    /// adopted some of the rest.
+    pub(super) fn of_dead_shim(shim: ProcessId, agent: Option<ProcessId>, marker: String) -> Self {
+        let roots = agent.into_iter().collect();
+        Self { roots, marker, spare: std::process::id(), dead_shim: Some(shim) }
+    }
+
+    /// Everybody who is found now; `thorough` asks also in the dear way.
+    ///
+    /// # Errors
+    ///
+    /// When procfs does not answer.
+    pub(super) fn look(&self, thorough: bool) -> io::Result<Vec<ProcessId>> {
+        let mut roots: Vec<_> = self.roots.iter().filter(|r| r.is_alive()).cloned().collect();
+        if let Some(shim) = &self.dead_shim {
+            roots.extend(process::session_members(shim)?);
+            // Nothing of the run is older than its shim.
+            let adopted = children::adopted()?;
+            roots.extend(adopted.into_iter().filter(|id| id.start_time >= shim.start_time));
+        }
+        let mut found = BTreeMap::new();
+        let mut add = |id: ProcessId| drop(found.insert(id.pid, id));
+        for root in roots {
+            process::descendants(root.pid)?.into_iter().for_each(&mut add);
+            add(root);
+        }
+        let _ = found.remove(&self.spare);
+        // Reading every environment is the dear part: only at first and before believing the end.
+        if found.is_empty() || thorough {
+            let marked = process::processes_with_marker(TASK_MARKER, &self.marker)?;
+            found.extend(marked.into_iter().map(|id| (id.pid, id)));
+            let _ = found.remove(&self.spare);
+        }
+        Ok(found.into_values().collect())
+    }
 }
 
 /// What a sweep did.
@@ -88,7 +131,7 @@ impl Sweep {
             return None;
         }
         let first = self.looked_at.replace(now).is_none();
-        let found = match self.look(first) {
+        let found = match self.scope.look(first) {
             Ok(found) if found.is_empty() => return Some(self.done(&[])),
             Ok(found) if now >= self.give_up_at => return Some(self.done(&found)),
             Ok(found) => found,
@@ -102,21 +145,6 @@ impl Sweep {
             self.ask(&found);
         }
         None
-    }
-
-    fn look(&self, thorough: bool) -> io::Result<Vec<ProcessId>> {
-        let mut found = Vec::new();
-        for root in self.scope.roots.iter().filter(|root| root.is_alive()) {
-            found.extend(process::descendants(root.pid)?);
-            found.push(root.clone());
-        }
-        found.retain(|id| id.pid != self.scope.spare);
-        // Reading every environment is the dear part: only at first and before believing the end.
-        if found.is_empty() || thorough {
-            let marked = process::processes_with_marker(TASK_MARKER, &self.scope.marker)?;
-            found.extend(marked.into_iter().filter(|id| id.pid != self.scope.spare));
-        }
-        Ok(found)
     }
 
     /// TERM, once each; CONT so that a stopped one can act on it.
@@ -144,7 +172,7 @@ impl Sweep {
                 let _ = process::signal(&id, Signal::Stop);
                 frozen.insert(id);
             }
-            found = self.look(false).unwrap_or_default();
+            found = self.scope.look(false).unwrap_or_default();
         }
         for id in &frozen {
             if self.asked.insert(id.clone()) {

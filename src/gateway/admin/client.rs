@@ -2,7 +2,7 @@
 use std::io;
 use std::path::Path;
 
-use gateway_os::socket::AsyncStream;
+use gateway_os::socket::{AsyncStream, Stream};
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 
@@ -36,6 +36,12 @@ impl AdminClient {
     #[must_use]
     pub fn new(runtime: &Path) -> Self {
         Self { socket: socket_path(runtime) }
+    }
+
+    /// The process that listens, as the kernel knew it when it began to.
+    #[must_use]
+    pub fn listener(&self) -> Option<u32> {
+        Stream::connect(&self.socket).and_then(|stream| stream.peer()).ok().map(|peer| peer.pid)
     }
 
     /// Makes one call. Waits as long as the gateway needs; dropping the future drops the answer,

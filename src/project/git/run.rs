@@ -1,6 +1,7 @@
 //! Making a [`Call`]: one process group, bounded pipes, one deadline.
 use std::process::Stdio;
 
+use gateway_os::children;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::{ChildStdin, Command};
 
@@ -56,7 +57,7 @@ impl Git {
     /// What kept git from answering, see [`GitError`].
     pub(in crate::project) async fn run(&self, call: Call) -> Result<Output, GitError> {
         let mut command = self.command(&call)?;
-        let mut child = command.spawn().map_err(GitError::Spawn)?;
+        let mut child = children::start(|| command.spawn()).map_err(GitError::Spawn)?;
         let mut group = Group(child.id());
         let pipe = |source| GitError::Pipe { command: call.name, source };
         let stdin = child.stdin.take();

@@ -381,3 +381,39 @@ async fn a_broken_repository_is_named_not_passed_over() {
     let refused = lab.spaces.inspect(&lab.project).await.unwrap_err();
     assert!(matches!(refused, ProjectError::BadRepository { .. }));
 }
+
+#[cfg(unix)]
+#[tokio::test]
+async fn what_the_gateway_writes_into_a_workspace_only_its_user_can_read() {
+    use std::os::unix::fs::PermissionsExt;
+    const OWN: [&str; 7] = [
+        "workspace.json",
+        "settled.json",
+        "config",
+        "HEAD",
+        "exclude",
+        "attributes",
+        "packed-refs",
+    ];
+    for lab in [Lab::repository(), Lab::at("plain")] {
+        let space = lab.prepare().await;
+        lab.settle(&space).await;
+        let mut found = Vec::new();
+        let mut open = vec![space.work_dir.clone()];
+        while let Some(folder) = open.pop() {
+            for entry in fs::read_dir(&folder).unwrap() {
+                let (entry, name) = entry.map(|entry| (entry.path(), entry.file_name())).unwrap();
+                let meta = entry.symlink_metadata().unwrap();
+                let in_logs = folder.components().any(|part| part.as_os_str() == "logs");
+                if meta.is_dir() {
+                    open.push(entry);
+                } else if OWN.iter().any(|own| name == *own) && !in_logs {
+                    let mode = meta.permissions().mode() & 0o777;
+                    assert_eq!(mode, 0o600, "{}", entry.display());
+                    found.push(entry);
+                }
+            }
+        }
+        assert!(found.len() >= 8, "{found:?}");
+    }
+}

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
+use gateway_os::children;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::{Child, Command};
 use tokio::sync::Mutex;
@@ -126,17 +127,19 @@ impl KeyringVault {
     }
 
     fn start(&self, request: &Request) -> Result<Child, KeyringError> {
-        Command::new(&self.helper.program)
-            .args(&self.helper.args)
-            .args(request.to_args(self.limit))
-            .env_clear()
-            .envs(self.environment.iter().map(|(name, value)| (name, value)))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .kill_on_drop(true)
-            .spawn()
-            .map_err(KeyringError::HelperStart)
+        children::start(|| {
+            Command::new(&self.helper.program)
+                .args(&self.helper.args)
+                .args(request.to_args(self.limit))
+                .env_clear()
+                .envs(self.environment.iter().map(|(name, value)| (name, value)))
+                .stdin(Stdio::piped())
+                .stdout(Stdio::piped())
+                .stderr(Stdio::null())
+                .kill_on_drop(true)
+                .spawn()
+        })
+        .map_err(KeyringError::HelperStart)
     }
 }
 

@@ -6,6 +6,7 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
+use gateway_os::children;
 use gateway_os::launch::{Spawner, lead_group};
 use gateway_os::process::{Delivery, ProcessId, Signal, gone, signal_group};
 use tokio::process::{Child, Command};
@@ -79,7 +80,7 @@ pub(super) async fn spawn(
         spawner.run(move || {
             // The child registers with the runtime it is awaited on.
             let _context = runtime.enter();
-            command.spawn()
+            children::start(|| command.spawn())
         })
     });
     let mut child = started

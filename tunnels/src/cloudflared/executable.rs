@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
+use gateway_os::children;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::Command;
 use tokio::time::timeout;
@@ -136,7 +137,8 @@ pub async fn version(
         .stderr(Stdio::piped())
         .kill_on_drop(true);
     gateway_os::launch::lead_group(command.as_std_mut());
-    let mut child = command.spawn().map_err(|error| not_runnable(error.to_string()))?;
+    let mut child =
+        children::start(|| command.spawn()).map_err(|error| not_runnable(error.to_string()))?;
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
     let answer = async {
         let (out, err) = tokio::join!(read_some(stdout), read_some(stderr));

@@ -5,7 +5,6 @@ use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use gateway_os::peer::TASK_MARKER;
 use gateway_os::process::{self, ProcessId};
 use serde::de::DeserializeOwned;
 
@@ -37,11 +36,20 @@ pub enum Attachment {
     Ended(Box<ExitRecord>),
     /// The shim died without a record: how the agent ended will never be known.
     Gone {
-        /// Whether the agent itself still runs, with its standard input closed.
-        agent_alive: bool,
+        /// How that came.
+        loss: Loss,
         /// Every process of the run that is left; [`end_leftovers`] ends them.
         left: Vec<ProcessId>,
     },
+}
+
+/// How a shim was lost.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Loss {
+    /// It was killed: by its own agent, or by somebody who may do anything here.
+    Killed,
+    /// The machine was started again since.
+    Restart,
 }
 
 /// What the files and the process table tell.
@@ -49,7 +57,7 @@ pub(super) enum Found {
     NotStarted,
     Alive(ShimState),
     Ended(Box<ExitRecord>),
-    Gone { agent_alive: bool, left: Vec<ProcessId> },
+    Gone { loss: Loss, left: Vec<ProcessId> },
 }
 
 /// Finds out what became of the run in `folder`, and connects when it still runs.
@@ -66,9 +74,7 @@ pub async fn attach(folder: &Path) -> Result<Attachment, ShimError> {
         match look(folder).await? {
             Found::NotStarted => return Ok(Attachment::NotStarted),
             Found::Ended(record) => return Ok(Attachment::Ended(record)),
-            Found::Gone { agent_alive, left } => {
-                return Ok(Attachment::Gone { agent_alive, left });
-            }
+            Found::Gone { loss, left } => return Ok(Attachment::Gone { loss, left }),
             Found::Alive(state) => {
                 // Where it ends in this very moment the next look finds its record.
                 match Connection::open(&folder.join(file::SOCKET)).await {
@@ -93,7 +99,7 @@ pub(super) async fn connect(folder: &Path) -> Result<ShimHandle, ShimError> {
         // So fast an agent is no failure: whoever waits gets the record.
         Attachment::Ended(record) => Ok(ShimHandle::ended(folder, *record)),
         Attachment::NotStarted => Err(ShimError::Shim { message: "its files vanished".into() }),
-        Attachment::Gone { agent_alive, .. } => Err(ShimError::Gone { agent_alive }),
+        Attachment::Gone { .. } => Err(ShimError::Gone),
     }
 }
 
@@ -131,28 +137,19 @@ fn look_now(folder: &Path) -> Result<Found, ShimError> {
     if let Some(record) = record()? {
         return Ok(Found::Ended(Box::new(record)));
     }
-    let agent_alive = state.agent.as_ref().is_some_and(ProcessId::is_alive);
-    Ok(Found::Gone { agent_alive, left: left(&state) })
+    let restarted = process::boot_id().is_ok_and(|boot| boot != state.shim.boot_id);
+    let loss = if restarted { Loss::Restart } else { Loss::Killed };
+    Ok(Found::Gone { loss, left: scope_of(state).look(true).unwrap_or_default() })
 }
 
-/// What a shim that died without sweeping has left: the agent, its descendants, and whoever
-/// carries the marker.
-fn left(state: &ShimState) -> Vec<ProcessId> {
-    let mut found = BTreeSet::new();
-    let mut left = Vec::new();
-    let marked = process::processes_with_marker(TASK_MARKER, &state.marker).unwrap_or_default();
-    let agent = state.agent.clone().filter(ProcessId::is_alive);
-    let below = agent.as_ref().and_then(|agent| process::descendants(agent.pid).ok());
-    for id in agent.into_iter().chain(below.unwrap_or_default()).chain(marked) {
-        if found.insert(id.pid) {
-            left.push(id);
-        }
-    }
-    left
+/// Where the processes are that a shim which died without sweeping has left.
+fn scope_of(state: ShimState) -> Scope {
+    Scope::of_dead_shim(state.shim, state.agent, state.marker)
 }
 
-/// Ends every process of a run whose shim is [`Attachment::Gone`]: TERM, after `grace` KILL.
-/// Tells who had to be ended and who could not be.
+/// Ends every process of a run whose shim is [`Attachment::Gone`], and tells who had to be ended and
+/// who could not be. SIGKILL at once: what has lost its shim cannot be told to end in order, and
+/// may be what killed it.
 ///
 /// Dropping the future does not stop the work once it has begun.
 ///
@@ -161,7 +158,6 @@ fn left(state: &ShimState) -> Vec<ProcessId> {
 /// [`ShimError::Shim`] when the shim lives after all: ask it with [`ShimHandle::end_tree`].
 pub async fn end_leftovers(
     folder: &Path,
-    grace: Duration,
 ) -> Result<(Vec<SweptProcess>, Vec<SweptProcess>), ShimError> {
     let folder = folder.to_owned();
     blocking(move || {
@@ -171,21 +167,15 @@ pub async fn end_leftovers(
         if state.shim.is_alive() {
             return Err(ShimError::Shim { message: "it still runs".into() });
         }
-        Ok(sweep_leftovers(&state, grace))
+        let mut sweep = Sweep::begin(scope_of(state), None, Duration::ZERO, Instant::now());
+        loop {
+            if let Some(swept) = sweep.advance(Instant::now()) {
+                return Ok((swept.named, swept.survivors));
+            }
+            std::thread::sleep(LOOK_EVERY);
+        }
     })
     .await
-}
-
-fn sweep_leftovers(state: &ShimState, grace: Duration) -> (Vec<SweptProcess>, Vec<SweptProcess>) {
-    let scope =
-        Scope { roots: left(state), marker: state.marker.clone(), spare: std::process::id() };
-    let mut sweep = Sweep::begin(scope, None, grace, Instant::now());
-    loop {
-        if let Some(swept) = sweep.advance(Instant::now()) {
-            return (swept.named, swept.survivors);
-        }
-        std::thread::sleep(LOOK_EVERY);
-    }
 }
 
 /// The ids of the lines that the agent's standard input has taken, for whoever comes after a shim

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use gateway_os::process::ProcessId;
+use gateway_os::process::{self, ProcessId};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep, timeout};
 
@@ -36,7 +36,7 @@ const RECONNECT_PATIENCE: Duration = Duration::from_secs(30);
 enum Fate {
     Running,
     Ended(Arc<ExitRecord>),
-    Gone { agent_alive: bool },
+    Gone,
     Unreachable,
 }
 
@@ -68,7 +68,8 @@ impl ShimHandle {
         let (calls, queue) = mpsc::channel(CALLS_MAX);
         let (fate_is, fate) = watch::channel(Fate::Running);
         // Ends with the last handle or with the run.
-        tokio::spawn(Link { folder: folder.clone(), queue, fate: fate_is }.run(connection));
+        let link = Link { folder: folder.clone(), shim: shim.clone(), queue, fate: fate_is };
+        tokio::spawn(link.run(connection));
         Self { folder, shim: Some(shim), agent: Some(agent), calls, fate }
     }
 
@@ -209,7 +210,7 @@ impl Fate {
     fn into_record(self) -> Result<ExitRecord, ShimError> {
         match self {
             Self::Ended(record) => Ok(Arc::unwrap_or_clone(record)),
-            Self::Gone { agent_alive } => Err(ShimError::Gone { agent_alive }),
+            Self::Gone => Err(ShimError::Gone),
             Self::Unreachable => Err(ShimError::Unresponsive),
             Self::Running => Err(ShimError::Disconnected),
         }
@@ -225,6 +226,7 @@ type Unanswered = HashMap<u64, oneshot::Sender<Result<Option<Status>, ShimError>
 /// The task behind the handles of one run.
 struct Link {
     folder: Arc<Path>,
+    shim: ProcessId,
     queue: mpsc::Receiver<Call>,
     fate: watch::Sender<Fate>,
 }
@@ -292,21 +294,21 @@ impl Link {
         loop {
             match look(&self.folder).await {
                 Ok(Found::Ended(record)) => return Err(Fate::Ended(record.into())),
-                Ok(Found::Gone { agent_alive, .. }) => return Err(Fate::Gone { agent_alive }),
-                // Somebody removed the folder of a run.
-                Ok(Found::NotStarted) => return Err(Fate::Gone { agent_alive: false }),
+                // The latter where somebody removed the folder of a run.
+                Ok(Found::Gone { .. } | Found::NotStarted) => return Err(Fate::Gone),
                 Ok(Found::Alive(_)) => {
                     if let Ok(found) = Connection::open(&self.folder.join(file::SOCKET)).await {
                         return Ok(found);
                     }
+                    // On its way out a shim has closed its socket a little before it is gone.
+                    let _ = timeout(RECONNECT_EVERY, process::gone(&self.shim)).await;
                 }
                 // Such as no free descriptor: try again.
-                Err(_) => {}
+                Err(_) => sleep(RECONNECT_EVERY).await,
             }
             if Instant::now() >= until {
                 return Err(Fate::Unreachable);
             }
-            sleep(RECONNECT_EVERY).await;
         }
     }
 }

@@ -3,6 +3,7 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
+use gateway_os::children;
 use gateway_os::folders::{Durability, create_private, private_dir, replace_private};
 use gateway_os::launch::Executable;
 use gateway_os::peer::SHIM_SUBCOMMAND;
@@ -76,8 +77,8 @@ fn spawn(folder: &Path, program: &Executable) -> Result<Child, ShimError> {
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(log);
-    Command::from(command)
-        .spawn()
+    let mut command = Command::from(command);
+    children::start(|| command.spawn())
         .map_err(ShimError::io("starting the supervising process in", folder))
 }
 

@@ -4,6 +4,6 @@ mod connection;
 mod handle;
 mod launch;
 
-pub use self::attach::{Attachment, attach, end_leftovers, written_ids};
+pub use self::attach::{Attachment, Loss, attach, end_leftovers, written_ids};
 pub use self::handle::ShimHandle;
 pub use self::launch::launch;

@@ -21,6 +21,9 @@ const GRACE: Duration = Duration::from_secs(2);
 const GRACE_OVER_LIMIT: Duration = Duration::from_millis(500);
 /// How long a record may take to reach the gateways before the shim leaves.
 const LINGER: Duration = Duration::from_secs(2);
+/// How often to look whether the run's folder is still there: nothing tells when it, or one above
+/// it, is moved or removed.
+const FOLDER_LOOK_EVERY: Duration = Duration::from_secs(5);
 /// How often a record that could not be written is tried again.
 const SAVE_EVERY: Duration = Duration::from_secs(1);
 /// How long it is tried.
@@ -32,7 +35,7 @@ pub(super) enum Stage {
     Running,
     Ending {
         cause: EndCause,
-        sweep: Sweep,
+        sweep: Box<Sweep>,
     },
     /// The record is made; it is not on disk until `saved`.
     Ended {
@@ -51,6 +54,7 @@ pub(super) struct Shim {
     pub(super) agent_ended: Option<Ended>,
     pub(super) stage: Stage,
     deadline: Option<Instant>,
+    folder_look_at: Instant,
     pub(super) clients: Vec<Client>,
     pub(super) next_client: u64,
     /// No connection is taken before.
@@ -77,6 +81,7 @@ impl Shim {
             agent_ended: None,
             stage: Stage::Running,
             deadline,
+            folder_look_at: now + FOLDER_LOOK_EVERY,
             clients: Vec::new(),
             next_client: 0,
             accept_at: None,
@@ -136,10 +141,12 @@ impl Shim {
     /// When something is due without being woken.
     fn next_due(&self, now: Instant) -> Option<Instant> {
         let stage = match &self.stage {
-            Stage::Running => [self.deadline, self.parts.output.next_look(now)],
-            Stage::Ending { .. } => [Some(now + LOOK_EVERY), None],
-            Stage::Ended { saved: true, leave_at, .. } => [Some(*leave_at), None],
-            Stage::Ended { saved: false, try_at, .. } => [Some(*try_at), None],
+            Stage::Running => {
+                [self.deadline, self.parts.output.next_look(now), Some(self.folder_look_at)]
+            }
+            Stage::Ending { .. } => [Some(now + LOOK_EVERY), None, None],
+            Stage::Ended { saved: true, leave_at, .. } => [Some(*leave_at), None, None],
+            Stage::Ended { saved: false, try_at, .. } => [Some(*try_at), None, None],
         };
         let accept = self.accept_at.filter(|at| now < *at);
         stage.into_iter().chain([self.parts.input.next_expiry(), accept]).flatten().min()
@@ -177,6 +184,8 @@ impl Shim {
                 }
                 if self.deadline.is_some_and(|at| now >= at) {
                     self.end(EndCause::Deadline, GRACE, now);
+                } else if self.is_folder_lost(now) {
+                    self.end(EndCause::FolderLost, GRACE, now);
                 } else if self.agent_ended.is_some() {
                     self.end(EndCause::Exited, GRACE, now);
                 }
@@ -185,6 +194,16 @@ impl Shim {
             Stage::Ending { .. } | Stage::Ended { .. } => {}
         }
         self.advance(now);
+    }
+
+    /// Whether the run's folder is gone; looked at every now and then. Nobody can reach this run any
+    /// more then, nor learn how it ended.
+    fn is_folder_lost(&mut self, now: Instant) -> bool {
+        if now < self.folder_look_at {
+            return false;
+        }
+        self.folder_look_at = now + FOLDER_LOOK_EVERY;
+        self.parts.identity.is_gone_from(&self.parts.folder)
     }
 
     fn check_output(&mut self, now: Instant) {
@@ -211,9 +230,10 @@ impl Shim {
             Stage::Running => {
                 let shim = self.parts.state.shim.clone();
                 let marker = self.parts.state.marker.clone();
-                let scope = Scope { spare: shim.pid, roots: vec![shim], marker };
+                let (spare, roots) = (shim.pid, vec![shim]);
+                let scope = Scope { spare, roots, marker, dead_shim: None };
                 let sweep = Sweep::begin(scope, Some(self.parts.agent.clone()), grace, now);
-                self.stage = Stage::Ending { cause, sweep };
+                self.stage = Stage::Ending { cause, sweep: Box::new(sweep) };
             }
             Stage::Ending { sweep, .. } => sweep.hurry(grace, now),
             Stage::Ended { .. } => {}
@@ -259,7 +279,9 @@ impl Shim {
     fn save(&mut self, now: Instant) {
         let Stage::Ended { record, saved, try_at, leave_at } = &mut self.stage else { return };
         let path = self.parts.folder.join(file::EXIT);
-        if let Err(error) = write_json(&path, record, Durability::Synced)
+        let lost = self.parts.identity.is_gone_from(&self.parts.folder);
+        if !lost
+            && let Err(error) = write_json(&path, record, Durability::Synced)
             && error.kind() != io::ErrorKind::NotFound
             && now < *leave_at + SAVE_FOR
         {
@@ -268,7 +290,9 @@ impl Shim {
         }
         *saved = true;
         *leave_at = now + LINGER;
-        let _ = fs::remove_file(self.parts.folder.join(file::SOCKET));
+        if !lost {
+            let _ = fs::remove_file(self.parts.folder.join(file::SOCKET));
+        }
         for client in &mut self.clients {
             client.close();
         }

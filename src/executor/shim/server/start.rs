@@ -2,10 +2,12 @@
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
-use gateway_os::folders::{Durability, claim_private, create_private, replace_private};
-use gateway_os::launch::{close_stdout, lead_group};
+use gateway_os::folders::{
+    Durability, FolderIdentity, claim_private, create_private, replace_private,
+};
+use gateway_os::launch::{Executable, close_stdout, lead_group, spawn_bound};
 use gateway_os::peer::{PeerPolicy, TASK_MARKER};
 use gateway_os::process::{self, ProcessId};
 use gateway_os::signals::Signals;
@@ -24,6 +26,8 @@ use crate::clock::{Clock, SystemClock};
 #[derive(Debug)]
 pub(super) struct Parts {
     pub(super) folder: PathBuf,
+    /// Which folder that was; a later one of its name is somebody else's.
+    pub(super) identity: FolderIdentity,
     pub(super) state: ShimState,
     pub(super) agent: ProcessId,
     pub(super) listener: Listener,
@@ -46,9 +50,10 @@ pub(super) fn start(folder: &Path) -> Result<Parts, StartReport> {
     process::become_subreaper().map_err(failed("adopting orphans"))?;
     let termination = Signals::termination().map_err(failed("catching signals"))?;
     let children = Signals::children().map_err(failed("catching signals"))?;
+    let identity = FolderIdentity::of(folder).map_err(failed("looking at the folder"))?;
     let spec = read_spec(folder)?;
     let mut state = claim(folder, &spec)?;
-    let started = Launch::prepare(folder).and_then(|launch| launch.agent(&spec));
+    let started = Launch::prepare(folder).and_then(|launch| launch.agent(folder, &spec));
     let Launched { agent, input, stdout, stderr, listener } = match started {
         Ok(launched) => launched,
         Err(failure) => {
@@ -64,6 +69,7 @@ pub(super) fn start(folder: &Path) -> Result<Parts, StartReport> {
     let output = Output::new(folder, stdout, stderr, spec.output_bytes_max);
     Ok(Parts {
         folder: folder.to_owned(),
+        identity,
         state,
         agent,
         listener,
@@ -134,23 +140,25 @@ impl Launch {
         })
     }
 
-    fn agent(self, spec: &ShimSpec) -> Result<Launched, StartReport> {
+    /// Starts the agent, which does not outlive this process: a shim that is killed takes it along.
+    fn agent(self, folder: &Path, spec: &ShimSpec) -> Result<Launched, StartReport> {
         let (program, args) = spec.argv.split_first().ok_or_else(|| StartReport::Failed {
             message: "the command line is empty".to_owned(),
         })?;
-        let stdio = |file: &File| file.try_clone().map(Stdio::from);
-        let mut command = Command::new(program);
-        command
-            .args(args)
-            .env_clear()
-            .envs(&spec.env)
-            .env(TASK_MARKER, &spec.marker)
-            .current_dir(&spec.cwd)
-            .stdin(Stdio::piped())
-            .stdout(stdio(&self.stdout).map_err(failed("passing on a file"))?)
-            .stderr(stdio(&self.stderr).map_err(failed("passing on a file"))?);
-        lead_group(&mut command);
-        let mut child = command.spawn().map_err(|error| spawn_failure(spec, program, &error))?;
+        let own = Executable::current().map_err(failed("finding this program"))?;
+        let stdout = self.stdout.try_clone().map_err(failed("passing on a file"))?;
+        let started = spawn_bound(&own, program.as_ref(), &folder.join(file::STDERR), |command| {
+            command
+                .args(args)
+                .env_clear()
+                .envs(&spec.env)
+                .env(TASK_MARKER, &spec.marker)
+                .current_dir(&spec.cwd)
+                .stdin(Stdio::piped())
+                .stdout(stdout);
+            lead_group(command);
+        });
+        let mut child = started.map_err(|error| spawn_failure(spec, program, &error))?;
         // Not reaped before the loop runs, so the pid is still this child's.
         let agent = ProcessId::of(child.id()).map_err(failed("telling who the agent is"))?;
         let pipe = child.stdin.take().ok_or(io::ErrorKind::BrokenPipe.into());
