@@ -13,8 +13,8 @@ use crate::model::TokenDigest;
 pub(super) const TRIES: u8 = 3;
 /// How long a second tap gets the answer of the first.
 const SAME_ANSWER: Duration = Duration::from_secs(60);
-/// Requests remembered. The brake on guesses lets about 9,000 wrong ones through in the lifetime of
-/// a page, so this is not reached.
+/// Requests remembered; the oldest gives way. Each wrong code costs a guess, which the brake counts
+/// whatever is forgotten here.
 const ENTRIES_MAX: usize = 16 * 1024;
 
 /// By what the owner was recognised.
