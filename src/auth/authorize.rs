@@ -45,6 +45,9 @@ pub enum PageError {
     /// The request was answered before.
     #[error("This request was answered already.")]
     Answered,
+    /// The request was denied before.
+    #[error("This request was denied, which is final.")]
+    Denied,
     /// Three wrong codes.
     #[error("Three wrong codes were entered, so this request has ended.")]
     WrongCodes,
@@ -70,7 +73,7 @@ impl PageError {
                 "If you trust this address, add it to auth.redirect_uris in the gateway's config \
                  and start again."
             }
-            Self::Expired | Self::Stale | Self::Answered => {
+            Self::Expired | Self::Stale | Self::Answered | Self::Denied => {
                 "Go back to the app and connect again; that opens a fresh page."
             }
             Self::CrossSite => {
@@ -93,7 +96,9 @@ impl PageError {
     #[must_use]
     pub const fn status(&self) -> http::StatusCode {
         match self {
-            Self::CrossSite | Self::WrongCodes | Self::DeviceGone => http::StatusCode::FORBIDDEN,
+            Self::CrossSite | Self::WrongCodes | Self::DeviceGone | Self::Denied => {
+                http::StatusCode::FORBIDDEN
+            }
             Self::Unavailable { .. } => http::StatusCode::SERVICE_UNAVAILABLE,
             _ => http::StatusCode::BAD_REQUEST,
         }

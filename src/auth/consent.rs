@@ -166,6 +166,10 @@ impl AuthorizationServer {
         match params.text("decision")? {
             Some("allow") => {}
             Some("deny") => {
+                let _turn = self.consent_turn().await;
+                if !self.ledger().deny(&request.id, self.now()) {
+                    return Err(PageError::Answered);
+                }
                 let error = RedirectError::access_denied();
                 let state = state_of(&request)?;
                 let location = error_redirect(&redirect_uri, &error, state.as_deref(), origin);
@@ -192,6 +196,7 @@ impl AuthorizationServer {
             Known::Open => {}
             Known::Ended => return Err(PageError::WrongCodes),
             Known::Answered => return Err(PageError::Answered),
+            Known::Denied => return Err(PageError::Denied),
             Known::SameAnswer(location) => {
                 return Ok(ConsentOutcome::Redirect(location.expose().to_owned()));
             }

@@ -212,11 +212,12 @@ proptest! {
             let client = gateway.mint().await;
             let changes = [("state", Some(state.as_str()))];
             let page = gateway.get(&gateway.query(client.client.id.as_str(), &changes)).await;
-            let sealed = page.sealed();
-            let denied =
-                gateway.post("/authorize", &[("request", &sealed), ("decision", "deny")]).await;
+            let fields = [("request", page.sealed()), ("decision", "deny".to_owned())];
+            let fields = fields.each_ref().map(|(name, value)| (*name, value.as_str()));
+            let denied = gateway.post("/authorize", &fields).await;
+            let page = gateway.get(&gateway.query(client.client.id.as_str(), &changes)).await;
             let code = gateway.server.pairings().open().code;
-            (denied, gateway.allow(&sealed, &code).await)
+            (denied, gateway.allow(&page.sealed(), &code).await)
         });
         prop_assert_eq!(denied.sent("state"), Some(state.clone()));
         prop_assert_eq!(allowed.sent("state"), Some(state));

@@ -29,6 +29,45 @@ async fn denying_leads_back_with_access_denied_and_needs_no_code() {
 }
 
 #[tokio::test]
+async fn what_was_denied_stays_denied_whoever_answers_again() {
+    let gateway = TestGateway::start();
+    let client = gateway.mint().await;
+    let cookie = gateway.pair().await;
+    let query = gateway.query(client.client.id.as_str(), &[]);
+    let by_code = gateway.get(&query).await.sealed();
+    let by_device = gateway.get_with_cookie(&query, &cookie).await.sealed();
+    let other = gateway.get(&query).await.sealed();
+    for sealed in [&by_code, &by_device] {
+        for _ in 0..2 {
+            let answer =
+                gateway.post("/authorize", &[("request", sealed), ("decision", "deny")]).await;
+            assert_eq!(answer.sent("error").as_deref(), Some("access_denied"));
+        }
+        gateway.advance(14 * 60 / 2);
+        let code = gateway.server.pairings().open().code;
+        let fields = [("request", sealed.as_str()), ("code", &code), ("decision", "allow")];
+        let answer = gateway.post_with("/authorize", &fields, &[("cookie", &cookie)]).await;
+        assert_eq!((answer.status, answer.location()), (StatusCode::FORBIDDEN, ""));
+        assert!(answer.body.contains("denied, which is final"), "{}", answer.body);
+    }
+    let code = gateway.server.pairings().open().code;
+    assert_eq!(gateway.allow(&other, &code).await.status, StatusCode::SEE_OTHER);
+    assert_eq!(gateway.store.read(|tx| tx.count("codes")).unwrap(), 1);
+}
+
+#[tokio::test]
+async fn what_was_allowed_is_not_denied_afterwards() {
+    let gateway = TestGateway::start();
+    let client = gateway.mint().await;
+    let sealed = gateway.authorize(&client).await.sealed();
+    let code = gateway.server.pairings().open().code;
+    assert_eq!(gateway.allow(&sealed, &code).await.status, StatusCode::SEE_OTHER);
+    let late = gateway.post("/authorize", &[("request", &sealed), ("decision", "deny")]).await;
+    assert_eq!((late.status, late.location()), (StatusCode::BAD_REQUEST, ""));
+    assert!(late.body.contains("answered already"), "{}", late.body);
+}
+
+#[tokio::test]
 async fn no_code_is_issued_without_the_owner() {
     let gateway = TestGateway::start();
     let client = gateway.mint().await;
