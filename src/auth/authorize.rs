@@ -245,15 +245,21 @@ fn judge_rest(
             return Err(RedirectError::new("invalid_target", &text));
         }
     }
-    Ok((scopes_for(params.text("scope")?, client), challenge))
+    let scopes = scopes_for(params.text("scope")?, client).ok_or_else(|| {
+        let text = format!("none of these scopes can be given: ask for {}", Scopes::of_tools());
+        RedirectError::new("invalid_scope", &text)
+    })?;
+    Ok((scopes, challenge))
 }
 
-/// The scopes that a request is about: what is named, as far as it is known and the client may have
-/// it; when nothing is left of it, what the client may have (RFC 6749 §3.3 asks to tell the client,
-/// which the token answer does).
-fn scopes_for(scope: Option<&str>, client: &Client) -> Scopes {
-    let named = scope.map_or(Scopes::NONE, Scopes::from_text).and(client.scopes);
-    if named.and(Scopes::of_tools()).is_empty() { client.scopes } else { named }
+/// The scopes that a request is about. Naming none means what the client may have (RFC 6749 §3.3);
+/// otherwise it is what is named, as far as it is known here and the client may have it, and never
+/// more: clients name what their SDK adds (`openid`, `profile`) beside what our challenge told them.
+/// `None` when nothing is left.
+fn scopes_for(scope: Option<&str>, client: &Client) -> Option<Scopes> {
+    let named = scope.filter(|scope| !scope.trim_matches(' ').is_empty());
+    let scopes = named.map_or(Scopes::all(), Scopes::from_text).and(client.scopes);
+    (!scopes.is_empty()).then_some(scopes)
 }
 
 /// The address that tells a client of an error (RFC 6749 §4.1.2.1, RFC 9207).
