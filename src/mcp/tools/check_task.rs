@@ -63,7 +63,9 @@ pub(super) const TOOL: Tool = Tool {
                 }),
                 &["request_id", "tool", "preview", "expires_at"],
             ),
-            "events": texts("What happened after the cursor that was passed."),
+            "events": texts(
+                "What happened after the cursor that was passed: the newest 20, oldest first.",
+            ),
             "output": text("The newest lines of the agent's output."),
             "reason": text("Why it ended as it did."),
         }))
