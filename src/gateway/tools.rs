@@ -301,7 +301,7 @@ fn not_cancelled(error: task::CancelError) -> CancelError {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::collections::BTreeMap;
     use std::sync::Arc;
 
@@ -336,7 +336,7 @@ mod tests {
         EngineTasks::new(engine, store, watch::channel(Shown::of(&config, workspaces)).1)
     }
 
-    fn task() -> Task {
+    pub(in crate::gateway) fn task() -> Task {
         Task {
             id: TaskId::random(&SeededEntropy::new(2)),
             spec: TaskSpec {
