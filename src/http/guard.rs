@@ -98,7 +98,7 @@ pub struct Guard {
 
 impl fmt::Debug for Guard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Guard").field("parts", &self.parts).finish()
+        f.debug_struct("Guard").field("parts", &self.parts).finish_non_exhaustive()
     }
 }
 

@@ -455,7 +455,7 @@ async fn after_a_crash_the_run_is_attached_where_the_last_report_ended() {
     let mut bench = bench.killed_and_restarted();
     let run = bench.next_run().await;
     assert_eq!(run.job.start, Start::Attach { offset: 42 });
-    assert_eq!(Some(run.job.session_id), before.run.as_ref().map(|run| run.session_id.clone()));
+    assert_eq!(Some(run.job.session_id), before.run.as_ref().map(|run| run.session_id));
     run.complete("finished later");
     let task = bench.reaches(&task.id, "completed").await;
     assert_eq!(task.state.outcome().unwrap().answer.as_deref(), Some("finished later"));
