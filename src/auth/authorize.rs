@@ -45,6 +45,9 @@ pub enum PageError {
     /// The request was answered before.
     #[error("This request was answered already.")]
     Answered,
+    /// The request was denied before.
+    #[error("This request was denied, which is final.")]
+    Denied,
     /// Three wrong codes.
     #[error("Three wrong codes were entered, so this request has ended.")]
     WrongCodes,
@@ -70,7 +73,7 @@ impl PageError {
                 "If you trust this address, add it to auth.redirect_uris in the gateway's config \
                  and start again."
             }
-            Self::Expired | Self::Stale | Self::Answered => {
+            Self::Expired | Self::Stale | Self::Answered | Self::Denied => {
                 "Go back to the app and connect again; that opens a fresh page."
             }
             Self::CrossSite => {
@@ -93,7 +96,9 @@ impl PageError {
     #[must_use]
     pub const fn status(&self) -> http::StatusCode {
         match self {
-            Self::CrossSite | Self::WrongCodes | Self::DeviceGone => http::StatusCode::FORBIDDEN,
+            Self::CrossSite | Self::WrongCodes | Self::DeviceGone | Self::Denied => {
+                http::StatusCode::FORBIDDEN
+            }
             Self::Unavailable { .. } => http::StatusCode::SERVICE_UNAVAILABLE,
             _ => http::StatusCode::BAD_REQUEST,
         }
@@ -240,15 +245,21 @@ fn judge_rest(
             return Err(RedirectError::new("invalid_target", &text));
         }
     }
-    Ok((scopes_for(params.text("scope")?, client), challenge))
+    let scopes = scopes_for(params.text("scope")?, client).ok_or_else(|| {
+        let text = format!("none of these scopes can be given: ask for {}", Scopes::of_tools());
+        RedirectError::new("invalid_scope", &text)
+    })?;
+    Ok((scopes, challenge))
 }
 
-/// The scopes that a request is about: what is named, as far as it is known and the client may have
-/// it; when nothing is left of it, what the client may have (RFC 6749 §3.3 asks to tell the client,
-/// which the token answer does).
-fn scopes_for(scope: Option<&str>, client: &Client) -> Scopes {
-    let named = scope.map_or(Scopes::NONE, Scopes::from_text).and(client.scopes);
-    if named.and(Scopes::of_tools()).is_empty() { client.scopes } else { named }
+/// The scopes that a request is about. Naming none means what the client may have (RFC 6749 §3.3);
+/// otherwise it is what is named, as far as it is known here and the client may have it, and never
+/// more: clients name what their SDK adds (`openid`, `profile`) beside what our challenge told them.
+/// `None` when nothing is left.
+fn scopes_for(scope: Option<&str>, client: &Client) -> Option<Scopes> {
+    let named = scope.filter(|scope| !scope.trim_matches(' ').is_empty());
+    let scopes = named.map_or(Scopes::all(), Scopes::from_text).and(client.scopes);
+    (!scopes.is_empty()).then_some(scopes)
 }
 
 /// The address that tells a client of an error (RFC 6749 §4.1.2.1, RFC 9207).

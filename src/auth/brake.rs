@@ -1,10 +1,11 @@
-//! A brake on guessing: one bucket for everybody together and one for each source.
+//! A brake on guessing: one bucket for all who come by one way in, and one for each client address
+//! where that way in tells addresses apart.
 //!
 //! A token is taken by each attempt and given back by a right one, so whoever knows the secret never
-//! meets the brake of his own making; the share of one source is far below the whole, so that no
-//! single stranger uses it up.
+//! meets the brake of his own making. An address that many people share (loopback, which stands for
+//! every user of this machine and for every visitor of a reverse proxy) or that is not known has no
+//! bucket of its own: a stranger's guesses would be counted against the owner.
 use std::collections::HashMap;
-use std::hash::Hash;
 use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -15,20 +16,25 @@ use crate::http::{Ingress, IngressKind};
 /// Sources remembered at a time.
 const SOURCES_MAX: usize = 1024;
 
-/// Who tries: the way in, and the address where it is known. IPv6 by its /64, which one line holds.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub(super) struct Source(IngressKind, Option<IpAddr>);
+/// Who tries: the way in, and the address where it stands for somebody. IPv6 by its /56, which one
+/// line commonly holds, so that a /48, which anybody gets for nothing, is no more than 256 sources.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Source {
+    way: IngressKind,
+    client: Option<IpAddr>,
+}
 
 impl Source {
     pub(super) fn of(ingress: Ingress) -> Self {
         let client = ingress.client.map(|address| match address.to_canonical() {
-            IpAddr::V6(v6) => {
-                let network = u128::from(v6) & !u128::from(u64::MAX);
+            IpAddr::V6(v6) if !v6.is_loopback() => {
+                let network = u128::from(v6) >> 72 << 72;
                 IpAddr::V6(network.into())
             }
-            v4 @ IpAddr::V4(_) => v4,
+            other => other,
         });
-        Self(ingress.kind, client)
+        let client = client.filter(|it| !it.is_loopback() && !it.is_unspecified());
+        Self { way: ingress.kind, client }
     }
 }
 
@@ -62,7 +68,7 @@ impl Bucket {
     }
 }
 
-/// The brake.
+/// The brake. Nothing that is tried by one way in holds up another.
 #[derive(Debug)]
 pub(super) struct Brake {
     everybody: Rate,
@@ -70,16 +76,15 @@ pub(super) struct Brake {
     state: Mutex<State>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct State {
-    everybody: Bucket,
-    each: HashMap<Source, Bucket>,
+    everybody: HashMap<IngressKind, Bucket>,
+    each: HashMap<IpAddr, Bucket>,
 }
 
 impl Brake {
-    pub(super) fn new(everybody: Rate, each: Rate, now: Timestamp) -> Self {
-        let state = State { everybody: Bucket::new(now), each: HashMap::new() };
-        Self { everybody, each, state: Mutex::new(state) }
+    pub(super) fn new(everybody: Rate, each: Rate) -> Self {
+        Self { everybody, each, state: Mutex::default() }
     }
 
     /// Takes an attempt.
@@ -89,38 +94,47 @@ impl Brake {
     /// How long to wait when there is none.
     pub(super) fn take(&self, source: Source, now: Timestamp) -> Result<(), Duration> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if state.each.len() >= SOURCES_MAX && !state.each.contains_key(&source) {
-            make_room(&mut state.each, now);
+        let state = &mut *state;
+        let all = state.everybody.entry(source.way).or_insert(Bucket::new(now));
+        all.drain(now);
+        let mut wait = all.wait(self.everybody);
+        if let Some(address) = source.client {
+            if state.each.len() >= SOURCES_MAX && !state.each.contains_key(&address) {
+                make_room(&mut state.each, now);
+            }
+            let mut own = state.each.get(&address).copied().unwrap_or(Bucket::new(now));
+            own.drain(now);
+            wait = wait.max(own.wait(self.each));
+            if wait.is_zero() {
+                own.used += self.each.refill;
+                state.each.insert(address, own);
+            }
         }
-        let mut own = state.each.get(&source).copied().unwrap_or(Bucket::new(now));
-        own.drain(now);
-        state.everybody.drain(now);
-        let wait = own.wait(self.each).max(state.everybody.wait(self.everybody));
         if !wait.is_zero() {
             return Err(wait);
         }
-        own.used += self.each.refill;
-        state.each.insert(source, own);
-        state.everybody.used += self.everybody.refill;
+        all.used += self.everybody.refill;
         Ok(())
     }
 
     /// Gives an attempt back: it was right.
     pub(super) fn give_back(&self, source: Source) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.everybody.used = state.everybody.used.saturating_sub(self.everybody.refill);
-        if let Some(own) = state.each.get_mut(&source) {
+        if let Some(all) = state.everybody.get_mut(&source.way) {
+            all.used = all.used.saturating_sub(self.everybody.refill);
+        }
+        if let Some(own) = source.client.and_then(|address| state.each.get_mut(&address)) {
             own.used = own.used.saturating_sub(self.each.refill);
         }
     }
 }
 
 /// Forgets who has recovered; when nobody has, whoever is nearest to it.
-fn make_room(each: &mut HashMap<Source, Bucket>, now: Timestamp) {
+fn make_room(each: &mut HashMap<IpAddr, Bucket>, now: Timestamp) {
     each.retain(|_, bucket| now.since(bucket.at) < bucket.used);
     if each.len() >= SOURCES_MAX {
         let nearest = each.iter().min_by_key(|(_, it)| it.used.saturating_sub(now.since(it.at)));
-        if let Some(nearest) = nearest.map(|(source, _)| *source) {
+        if let Some(nearest) = nearest.map(|(address, _)| *address) {
             each.remove(&nearest);
         }
     }
@@ -145,7 +159,7 @@ mod tests {
 
     fn brake() -> Brake {
         let each = Rate { burst: 3, refill: 5 * SECOND };
-        Brake::new(Rate { burst: 10, refill: SECOND }, each, at(0))
+        Brake::new(Rate { burst: 10, refill: SECOND }, each)
     }
 
     #[test]
@@ -169,6 +183,29 @@ mod tests {
     }
 
     #[test]
+    fn one_way_in_does_not_hold_up_another() {
+        let brake = brake();
+        while brake.take(source(0), at(0)).is_ok() || brake.take(source(1), at(0)).is_ok() {}
+        for n in 2..20 {
+            let _ = brake.take(source(n), at(0));
+        }
+        assert!(brake.take(source(20), at(0)).is_err());
+        let local = Source::of(Ingress { kind: IngressKind::Local, client: None });
+        assert_eq!(brake.take(local, at(0)), Ok(()));
+    }
+
+    #[test]
+    fn an_address_that_stands_for_nobody_has_no_share_to_use_up() {
+        for client in [None, Some("127.0.0.1"), Some("127.8.9.1"), Some("::1"), Some("0.0.0.0")] {
+            let brake = brake();
+            let client = client.map(|text| text.parse().unwrap());
+            let source = Source::of(Ingress { kind: IngressKind::Tunnel, client });
+            let passed = (0..100).filter(|_| brake.take(source, at(0)).is_ok()).count();
+            assert_eq!(passed, 10, "{client:?}");
+        }
+    }
+
+    #[test]
     fn a_right_attempt_costs_nothing() {
         let brake = brake();
         for _ in 0..1_000 {
@@ -180,7 +217,7 @@ mod tests {
     #[test]
     fn no_number_of_sources_grows_the_memory() {
         let rate = Rate { burst: 1_000_000, refill: Duration::from_millis(1) };
-        let brake = Brake::new(rate, Rate { burst: 3, refill: 5 * SECOND }, at(0));
+        let brake = Brake::new(rate, Rate { burst: 3, refill: 5 * SECOND });
         for n in 0..10_000 {
             let _ = brake.take(source(n), at(0));
         }
@@ -194,7 +231,8 @@ mod tests {
             Source::of(Ingress { kind: IngressKind::Tunnel, client })
         };
         assert_eq!(of("2001:db8::1"), of("2001:db8::ffff"));
-        assert_ne!(of("2001:db8::1"), of("2001:db8:0:1::1"));
+        assert_eq!(of("2001:db8::1"), of("2001:db8:0:ff::1"));
+        assert_ne!(of("2001:db8::1"), of("2001:db8:0:100::1"));
         assert_eq!(of("::ffff:10.0.0.1"), of("10.0.0.1"));
     }
 }

@@ -58,7 +58,7 @@ pub enum ConsentProblem {
     },
     /// No code was typed.
     NoCode,
-    /// Too many wrong codes of late, by anybody.
+    /// Too many wrong codes of late, from this address or by this way in.
     TooFast {
         /// Whole seconds until the next try.
         wait_secs: u64,
@@ -166,6 +166,10 @@ impl AuthorizationServer {
         match params.text("decision")? {
             Some("allow") => {}
             Some("deny") => {
+                let _turn = self.consent_turn().await;
+                if !self.ledger().deny(&request.id, self.now()) {
+                    return Err(PageError::Answered);
+                }
                 let error = RedirectError::access_denied();
                 let state = state_of(&request)?;
                 let location = error_redirect(&redirect_uri, &error, state.as_deref(), origin);
@@ -192,6 +196,7 @@ impl AuthorizationServer {
             Known::Open => {}
             Known::Ended => return Err(PageError::WrongCodes),
             Known::Answered => return Err(PageError::Answered),
+            Known::Denied => return Err(PageError::Denied),
             Known::SameAnswer(location) => {
                 return Ok(ConsentOutcome::Redirect(location.expose().to_owned()));
             }
@@ -212,7 +217,7 @@ impl AuthorizationServer {
         Ok(ConsentOutcome::Redirect(location))
     }
 
-    /// Tries a typed code under the brake that all guesses share.
+    /// Tries a typed code under the brake on guesses.
     ///
     /// # Errors
     ///
@@ -220,7 +225,7 @@ impl AuthorizationServer {
     pub(super) fn try_code(&self, typed: &str, ingress: Ingress) -> Result<(), ConsentProblem> {
         let source = Source::of(ingress);
         self.code_brake().take(source, self.now()).map_err(|wait| ConsentProblem::TooFast {
-            wait_secs: wait.as_secs() + u64::from(wait.subsec_nanos() > 0),
+            wait_secs: (wait.as_secs() + u64::from(wait.subsec_nanos() > 0)).max(1),
         })?;
         if !self.pairings().redeem_code(typed) {
             return Err(ConsentProblem::WrongCode { left: 0 });

@@ -82,10 +82,22 @@ impl PairError {
                  link yourself, look at `gateway clients list`."
             }
             Self::WrongCode => "Run `gateway pair` on your machine for a fresh one.",
-            Self::TooFast { .. } => "The code itself stays valid.",
+            Self::TooFast { .. } => {
+                "The code itself stays valid, and the link that `gateway pair` prints pairs at any \
+                 time."
+            }
             Self::Unavailable { .. } => {
                 "Try again in a minute; `gateway doctor` on your machine names the cause."
             }
+        }
+    }
+
+    /// After how many seconds trying again makes sense, where that is known.
+    #[must_use]
+    pub const fn retry_after_secs(&self) -> Option<u64> {
+        match self {
+            Self::TooFast { wait_secs } => Some(*wait_secs),
+            _ => None,
         }
     }
 

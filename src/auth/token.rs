@@ -228,12 +228,21 @@ impl Redemption {
             return Ok(Presented::Refused("the code is unknown or has expired"));
         };
         if !tx.consume_code(&self.code)? {
+            if tx.family(&code.family_id)?.is_none() {
+                return Ok(Presented::Refused(
+                    "the code was presented before, in a request that was refused: that spent it, \
+                     and no tokens were issued for it; start the authorization again",
+                ));
+            }
             tx.revoke_family(&code.family_id, RevocationReason::CodeReplayed)?;
             tracing::warn!(
                 client = %code.client_id, family = %code.family_id,
                 "an authorization code was presented twice: its family is revoked"
             );
-            return Ok(Presented::Revoked("the code was used before; its tokens are revoked"));
+            return Ok(Presented::Revoked(
+                "the code was redeemed before: the tokens issued for it are now revoked; start the \
+                 authorization again",
+            ));
         }
         // From here on the code is spent, whatever is wrong with the rest.
         let now = tx.now();

@@ -60,7 +60,8 @@ impl std::error::Error for CliError {}
 impl From<crate::config::ConfigError> for CliError {
     fn from(error: crate::config::ConfigError) -> Self {
         let hint = error.hint();
-        Self::new(Exit::Config, error).hint(hint)
+        let exit = if error.is_usage() { Exit::Usage } else { Exit::Config };
+        Self::new(exit, error).hint(hint)
     }
 }
 
@@ -88,5 +89,34 @@ impl From<crate::secret::SecretError> for CliError {
 impl From<std::io::Error> for CliError {
     fn from(error: std::io::Error) -> Self {
         Self::failed(error).hint("run `gateway doctor`")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::config::{Config, Overrides};
+
+    #[test]
+    fn a_flag_that_makes_no_sense_is_wrong_usage_and_a_wrong_setting_is_not() {
+        let env = BTreeMap::from([("HOME".to_owned(), "/home/o".to_owned())]);
+        let exit = |text: &str, flags: &[(&str, &str, &str)]| {
+            let flags = flags
+                .iter()
+                .fold(Overrides::new("/"), |all, (flag, key, value)| all.set(flag, key, *value));
+            CliError::from(Config::load(None, Some(text), &env, &flags).unwrap_err()).exit
+        };
+        let tunnel = ("--tunnel", "tunnel.provider", "bogus");
+        assert_eq!(exit("", &[tunnel]), Exit::Usage);
+        assert_eq!(exit("", &[("--listen", "server.listen", "here")]), Exit::Usage);
+        assert_eq!(exit("[log]\nlevel = \"loud\"\n", &[tunnel]), Exit::Config);
+        assert_eq!(exit("[tunnel]\nprovider = \"bogus\"\n", &[]), Exit::Config);
+        // The address is one; what forbids it is `server.allow_lan`.
+        assert_eq!(exit("", &[("--listen", "server.listen", "0.0.0.0:0")]), Exit::Config);
+        let error =
+            Config::load(None, None, &env, &Overrides::new("/").set(tunnel.0, tunnel.1, tunnel.2));
+        insta::assert_snapshot!(CliError::from(error.unwrap_err()));
     }
 }

@@ -45,6 +45,17 @@ impl ConfigError {
         }
     }
 
+    /// Whether the command line alone is wrong: everything that is told here is a flag whose value is
+    /// none. A flag that contradicts another setting is a matter of the configuration.
+    #[must_use]
+    pub fn is_usage(&self) -> bool {
+        let is_usage = |problem: &Problem| {
+            matches!(problem.origin, Origin::Flag { .. })
+                && !matches!(problem.cause, Cause::Conflict { .. })
+        };
+        !self.problems().is_empty() && self.problems().iter().all(is_usage)
+    }
+
     /// Every single problem; none when the file is not TOML at all.
     #[must_use]
     pub fn problems(&self) -> &[Problem] {
@@ -136,7 +147,10 @@ impl Problem {
                 "remove it; secrets are kept by `gateway secrets set`, and `NGROK_AUTHTOKEN` is read when set"
                     .to_owned()
             }
-            Cause::BadValue { allowed, .. } => format!("set `{}` to {allowed}", self.key),
+            Cause::BadValue { allowed, .. } => match &self.origin {
+                Origin::Flag { name } => format!("{name} takes {allowed}"),
+                _ => format!("set `{}` to {allowed}", self.key),
+            },
             Cause::Missing { allowed } => format!("add `{}`: {allowed}", self.key),
             Cause::Conflict { hint, .. } => hint.clone(),
         }

@@ -168,13 +168,27 @@ impl Owner {
                 })
             })
             .collect::<Result<Vec<_>, _>>()?;
-        let projects = project.map(|project| vec![project]);
+        let projects = project.clone().map(|project| vec![project]);
         let filter = TaskFilter { states, projects, limit, ..TaskFilter::default() };
         let page = self.store.read_blocking(move |tx| tx.list_tasks(&filter)).await;
         let page = page.map_err(CallError::from)?;
+        if let Some(project) = project.filter(|_| page.tasks.is_empty()) {
+            self.check_ever_was(project).await?;
+        }
         let now = self.clock.now();
         let tasks: Vec<TaskView> = page.tasks.iter().map(|task| TaskView::of(task, now)).collect();
         Ok(json!({ "schema": 1, "tasks": tasks, "more": page.next.is_some() }))
+    }
+
+    /// A project without tasks is one that is there; one that was removed still has its tasks.
+    async fn check_ever_was(&self, project: String) -> Result<(), CallError> {
+        let Err(unknown) = self.check_projects(std::slice::from_ref(&project)) else {
+            return Ok(());
+        };
+        let projects = Some(vec![project]);
+        let filter = TaskFilter { projects, limit: 1, ..TaskFilter::default() };
+        let page = self.store.read_blocking(move |tx| tx.list_tasks(&filter)).await?;
+        if page.tasks.is_empty() { Err(unknown) } else { Ok(()) }
     }
 
     fn show_task(&self, text: &str) -> Result<Value, CallError> {

@@ -381,14 +381,6 @@ impl Shared {
 impl Running for Shared {
     fn status(&self) -> Value {
         let tunnel = self.tunnel.borrow().clone();
-        let detail = match &tunnel {
-            TunnelState::Verifying { problem, .. } => problem.clone(),
-            TunnelState::Reconnecting { cause, .. } => Some(cause.to_string()),
-            TunnelState::Failed { told, hint, .. } => {
-                Some(hint.as_ref().map_or(told.clone(), |hint| format!("{told}; {hint}")))
-            }
-            _ => None,
-        };
         let problems = self.problems.lock().unwrap_or_else(PoisonError::into_inner).clone();
         json!({
             "schema": 1,
@@ -400,7 +392,8 @@ impl Running for Shared {
             "tunnel": {
                 "provider": self.provider,
                 "state": tunnel.name(),
-                "detail": detail,
+                "detail": tunnel.detail(),
+                "hint": tunnel.hint(),
             },
             "problems": problems,
         })

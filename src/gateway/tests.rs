@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use gateway_os::folders::Folders;
 
-use super::{Gateway, Setup};
+use super::admin::Call;
+use super::{Gateway, Owner, Setup};
 use crate::clock::{OsEntropy, SystemClock};
 use crate::config::{Config, Overrides};
 
@@ -44,4 +45,30 @@ async fn a_gateway_that_is_told_to_end_ends_and_frees_its_state_folder() {
         let ended = tokio::time::timeout(Duration::from_secs(20), gateway.shut_down()).await;
         ended.expect("it is still shutting down");
     }
+}
+
+#[tokio::test]
+async fn tasks_of_a_project_that_never_was_are_refused_with_the_nearest_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let project = folder.path().join("alpha");
+    std::fs::create_dir(&project).unwrap();
+    let setup = setup(folder.path());
+    let flags = Overrides::new(folder.path()).project(&project);
+    let config = Config::load(None, Some(SETTINGS), &setup.env, &flags).unwrap().config;
+    let (owner, _state) =
+        Owner::alone(&setup.folders, &config, &setup.env, setup.clock.clone()).unwrap();
+    let list = |name: &str, states: &[&str]| {
+        let states = states.iter().map(ToString::to_string).collect();
+        owner.call(Call::ListTasks { states, project: Some(name.to_owned()), limit: 5 })
+    };
+    assert_eq!(list("alpha", &[]).await.unwrap()["tasks"], serde_json::json!([]));
+    let refused = list("alhpa", &[]).await.unwrap_err();
+    assert!(refused.message.contains("\"alhpa\"; did you mean alpha?"), "{refused}");
+    assert!(refused.hint.contains("gateway projects list"), "{}", refused.hint);
+    // One that was removed since is no mistake, whatever else is asked.
+    let mut old = super::tools::tests::task();
+    old.spec.project = "removed".to_owned();
+    owner.store.write(move |tx| tx.insert_task(&mut old)).await.unwrap();
+    assert_eq!(list("removed", &[]).await.unwrap()["tasks"].as_array().unwrap().len(), 1);
+    list("removed", &["failed"]).await.unwrap();
 }

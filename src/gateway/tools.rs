@@ -160,7 +160,7 @@ impl Tasks for EngineTasks {
         after: u64,
         limit: usize,
     ) -> BoxFuture<'a, Result<Vec<Event>, Unavailable>> {
-        let events = self.store.read(|tx| tx.events_after(Some(id), after, limit));
+        let events = self.store.read(|tx| tx.last_events(id, after, limit));
         std::future::ready(events.map_err(unavailable)).boxed()
     }
 
@@ -169,7 +169,7 @@ impl Tasks for EngineTasks {
         id: &'a TaskId,
         lines: usize,
     ) -> BoxFuture<'a, Result<Vec<String>, Unavailable>> {
-        let events = self.store.read(|tx| tx.last_events(id, TAIL_EVENTS));
+        let events = self.store.read(|tx| tx.last_events(id, 0, TAIL_EVENTS));
         let tail = events.map(|events| last_lines(&events, lines)).map_err(unavailable);
         std::future::ready(tail).boxed()
     }
@@ -297,5 +297,88 @@ fn not_cancelled(error: task::CancelError) -> CancelError {
         task::CancelError::Over { .. } => CancelError::AlreadyOver,
         task::CancelError::ShuttingDown => Unavailable(error.to_string()).into(),
         task::CancelError::Store(error) => unavailable(error).into(),
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use std::collections::BTreeMap;
+    use std::sync::Arc;
+
+    use gateway_os::folders::Folders;
+
+    use super::*;
+    use crate::clock::{Clock, ManualClock, SeededEntropy, Timestamp};
+    use crate::config::Overrides;
+    use crate::executor::Registry;
+    use crate::gateway::settings;
+    use crate::model::{Caller, Cost, Progress, TaskSpec, TaskState};
+    use crate::task::{Engine, Surroundings};
+
+    fn tasks_in(folder: &std::path::Path) -> EngineTasks {
+        let clock: Arc<dyn Clock> = Arc::new(ManualClock::new(Timestamp::from_millis(1_000)));
+        let env = BTreeMap::from([("HOME".to_owned(), folder.display().to_string())]);
+        let config = Config::load(None, None, &env, &Overrides::new(folder)).unwrap().config;
+        let folders = Folders {
+            config_file: folder.join("config.toml"),
+            state: folder.join("state"),
+            runtime: folder.join("run"),
+        };
+        let workspaces = ProjectWorkspaces::new(&config, &folders, &env, clock.clone());
+        let store = Store::in_memory(clock.clone()).unwrap();
+        let surroundings = Surroundings {
+            executors: Registry::default(),
+            workspaces: Arc::new(workspaces.clone()),
+        };
+        let settings = settings::of_engine(&config, &folders);
+        let entropy = Arc::new(SeededEntropy::new(1));
+        let engine = Engine::start(store.clone(), clock, entropy, settings, surroundings).unwrap();
+        EngineTasks::new(engine, store, watch::channel(Shown::of(&config, workspaces)).1)
+    }
+
+    pub(in crate::gateway) fn task() -> Task {
+        Task {
+            id: TaskId::random(&SeededEntropy::new(2)),
+            spec: TaskSpec {
+                prompt: "x".into(),
+                project: "alpha".into(),
+                executor: "claude".into(),
+                model: None,
+                plan_only: false,
+                timeout_secs: 60,
+                idempotency_key: None,
+                caller: Caller::Owner,
+            },
+            created_at: Timestamp::from_millis(1),
+            updated_at: Timestamp::from_millis(1),
+            cursor: 0,
+            state: TaskState::Queued,
+            progress: Progress::default(),
+            cost: Cost::default(),
+            waited_ms: 0,
+            workspace: None,
+            run: None,
+        }
+    }
+
+    #[tokio::test]
+    async fn of_many_events_the_newest_are_told_oldest_first() {
+        let folder = tempfile::tempdir().unwrap();
+        let tasks = tasks_in(folder.path());
+        let mut task = task();
+        let id = task.id.clone();
+        let notes = (0..30).map(|n| EventKind::Note { text: format!("note {n}") });
+        let notes: Vec<EventKind> = notes.collect();
+        let stored = tasks.store.write(move |tx| {
+            tx.insert_task(&mut task)?;
+            tx.update_task(&mut task, &notes)?;
+            Ok::<_, StoreError>(task.cursor)
+        });
+        let newest = stored.await.unwrap();
+        for (after, expected) in [(0, 20), (newest - 3, 3), (newest, 0)] {
+            let events = tasks.events(&id, after, 20).await.unwrap();
+            let told: Vec<u64> = events.iter().map(|event| event.seq).collect();
+            assert_eq!(told, (newest + 1 - expected..=newest).collect::<Vec<_>>(), "{after}");
+        }
     }
 }

@@ -2,9 +2,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
-use crate::model::{
-    Cost, DiffStat, Event, Request, RequestKind, RequestState, Task, TaskId, TaskState,
-};
+use crate::model::{Cost, DiffStat, Event, Request, RequestKind, RequestState, Task, TaskId};
 
 /// A task, for people and scripts.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -128,7 +126,7 @@ impl TaskView {
             head_commit: outcome.and_then(|outcome| outcome.head_commit.clone()),
             folder: task.workspace.as_ref().map(|space| space.dir.display().to_string()),
             session_id: task.run.as_ref().map(|run| run.session_id.to_string()),
-            reason: reason(&task.state),
+            reason: task.state.reason(),
             answer: outcome.and_then(|outcome| outcome.answer.clone()),
             diff_stat: outcome.map(|outcome| outcome.diff_stat),
             changed: outcome.map_or_else(Vec::new, |outcome| {
@@ -151,19 +149,6 @@ fn duration(task: &Task, now: Timestamp) -> Option<u64> {
         Some(started_at) => Some(millis(started_at, now)),
         None if task.state.is_final() => Some(millis(task.created_at, task.updated_at)),
         None => None,
-    }
-}
-
-/// Why a task is in its state, where there is more to say than the state.
-#[must_use]
-pub(super) fn reason(state: &TaskState) -> Option<String> {
-    match state {
-        TaskState::Failed { failure, .. } => Some(failure.message.clone()),
-        TaskState::Interrupted { detail, .. } => Some(detail.clone()),
-        TaskState::Cancelled { reason, .. } | TaskState::Cancelling { reason, .. } => {
-            Some(reason.to_string())
-        }
-        _ => None,
     }
 }
 

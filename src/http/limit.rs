@@ -72,8 +72,8 @@ impl RateLimit {
         Some(self.take(&mut table, token, now))
     }
 
-    /// Takes one request from the bucket of an address, or of the whole way in where the address is
-    /// not known. IPv6 addresses count by their /64.
+    /// Takes one request from the bucket of an address by one way in, or of the whole way in where the
+    /// address is not known. IPv6 addresses count by their /64.
     pub(super) fn take_from(&self, ingress: &Ingress) -> Result<(), RetryAfter> {
         let key = self.hasher.hash_one(Key::of(ingress));
         let now = self.now_micros();
@@ -132,22 +132,24 @@ fn make_room(entries: &mut HashMap<u64, i64>, key: u64, max: usize) {
     }
 }
 
+/// The way in counts beside the address: behind a reverse proxy of the owner's that is not trusted
+/// every visitor has the loopback address, and must not use up what the owner has there.
 #[derive(Hash)]
-enum Key {
-    Address(IpAddr),
-    WayIn(IngressKind),
+struct Key {
+    way: IngressKind,
+    client: Option<IpAddr>,
 }
 
 impl Key {
     fn of(ingress: &Ingress) -> Self {
-        match ingress.client {
-            Some(IpAddr::V6(address)) => {
+        let client = ingress.client.map(|address| match address {
+            IpAddr::V6(address) => {
                 let [a, b, c, d, ..] = address.segments();
-                Self::Address(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into())
+                Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into()
             }
-            Some(address) => Self::Address(address),
-            None => Self::WayIn(ingress.kind),
-        }
+            v4 @ IpAddr::V4(_) => v4,
+        });
+        Self { way: ingress.kind, client }
     }
 }
 
@@ -231,6 +233,15 @@ mod tests {
         assert!(limit.take_from(&from("2001:db8::2")).is_err());
         limit.take_from(&from("2001:db8:0:1::1")).unwrap();
         limit.take_from(&from("192.0.2.1")).unwrap();
+    }
+
+    #[test]
+    fn visitors_of_a_proxy_on_this_machine_do_not_use_up_what_its_owner_has() {
+        let (limit, _) = limit(60, 1);
+        let visitor = from("127.0.0.1");
+        limit.take_from(&visitor).unwrap();
+        assert!(limit.take_from(&visitor).is_err());
+        limit.take_from(&Ingress { kind: IngressKind::Local, ..visitor }).unwrap();
     }
 
     #[test]

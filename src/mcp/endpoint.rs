@@ -20,7 +20,7 @@ use super::message::{Glance, INVALID_REQUEST, glance};
 use super::principal::{Authenticate, Principal};
 use super::reply::{folded, in_rpc_shape, is_json, reads_streams, rpc_error};
 use super::server::GatewayServer;
-use super::session::{BoundSessions, OWNER};
+use super::session::{AllBusy, BoundSessions, Hold, in_the_name_of};
 use super::tasks::Tasks;
 use super::tools;
 use crate::clock::{Clock, Entropy};
@@ -116,7 +116,12 @@ impl Shared {
         }
     }
 
-    async fn post(&self, parts: Parts, body: Body, principal: &Arc<Principal>) -> Response<Body> {
+    async fn post(
+        &self,
+        mut parts: Parts,
+        body: Body,
+        principal: &Arc<Principal>,
+    ) -> Response<Body> {
         if !is_json(&parts.headers) {
             let message = "Unsupported Media Type: send Content-Type: application/json";
             let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
@@ -132,7 +137,7 @@ impl Shared {
                 return rpc_error(StatusCode::BAD_REQUEST, bad.code, &bad.message, &bad.id);
             }
         };
-        if let Some(refusal) = self.check_session(&parts.headers, principal, &seen.id) {
+        if let Some(refusal) = self.check_session(&mut parts, principal, &seen.id) {
             return refusal;
         }
         if let Some(refusal) = self.check_scope(&parts, principal, &seen) {
@@ -162,25 +167,30 @@ impl Shared {
         response
     }
 
-    async fn without_body(&self, parts: Parts, principal: &Arc<Principal>) -> Response<Body> {
-        if let Some(refusal) = self.check_session(&parts.headers, principal, &Value::Null) {
+    async fn without_body(&self, mut parts: Parts, principal: &Arc<Principal>) -> Response<Body> {
+        if let Some(refusal) = self.check_session(&mut parts, principal, &Value::Null) {
             return refusal;
         }
         self.forward(parts, Bytes::new(), principal, STREAM, &Value::Null).await
     }
 
     /// A session that is unknown, ended, or somebody else's does not exist: the client opens a new
-    /// one (2025-11-25, transports, session management).
+    /// one (2025-11-25, transports, session management). The hold goes with the request to its
+    /// handler.
     fn check_session(
         &self,
-        headers: &HeaderMap,
+        parts: &mut Parts,
         principal: &Principal,
         id: &Value,
     ) -> Option<Response<Body>> {
-        let session = headers.get(SESSION_ID)?;
-        let known =
-            session.to_str().is_ok_and(|session| self.sessions.belongs_to(session, &principal.key));
-        if known { None } else { Some(session_not_found(id)) }
+        let session = parts.headers.get(SESSION_ID)?.to_str().ok();
+        match session.and_then(|session| self.sessions.hold(session, &principal.key)) {
+            Some(hold) => {
+                parts.extensions.insert(hold);
+                None
+            }
+            None => Some(session_not_found(id)),
+        }
     }
 
     /// The challenge by which clients ask their user for more (step-up); the tools check again.
@@ -208,13 +218,20 @@ impl Shared {
         let has_session = parts.headers.contains_key(SESSION_ID);
         // The protocol layer copies all of this around, and needs to know no more than who calls.
         parts.headers.remove(header::AUTHORIZATION);
+        let hold = parts.extensions.remove::<Hold>();
         parts.extensions.clear();
         parts.extensions.insert(principal.clone());
+        if let Some(hold) = hold {
+            parts.extensions.insert(hold);
+        }
         parts.headers.insert(header::ACCEPT, accept);
         parts.headers.insert(header::CONTENT_TYPE, JSON);
         let request = Request::from_parts(parts, Full::new(bytes));
         let handled = self.protocol.handle(request);
-        let response = OWNER.scope(principal.key.clone(), handled).await;
+        let (response, refused) = in_the_name_of(principal.key.clone(), handled).await;
+        if let Some(refused) = refused {
+            return all_busy(refused, id);
+        }
         if has_session && response.status().is_server_error() {
             // All that fails there is a session that ended between the check and its use.
             return session_not_found(id);
@@ -245,6 +262,20 @@ fn accepts_stream(headers: &HeaderMap) -> bool {
 fn session_not_found(id: &Value) -> Response<Body> {
     let message = "Session not found: send initialize again, without a session id";
     rpc_error(StatusCode::NOT_FOUND, INVALID_REQUEST, message, id)
+}
+
+/// The revisions with sessions name no status for this: RFC 6585 §4 where the client itself is the
+/// cause, RFC 9110 §15.6.4 where it is not. A call ends within 45 s, and a client that is gone is
+/// noticed by the next comment on its stream.
+fn all_busy(refused: AllBusy, id: &Value) -> Response<Body> {
+    let status = match refused {
+        AllBusy::OfPrincipal => StatusCode::TOO_MANY_REQUESTS,
+        AllBusy::OfGateway => StatusCode::SERVICE_UNAVAILABLE,
+    };
+    let message = format!("{refused}: end one with DELETE, close a stream, or try again later");
+    let mut response = rpc_error(status, INVALID_REQUEST, &message, id);
+    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("15"));
+    response
 }
 
 fn body_refused(err: BodyError) -> Response<Body> {

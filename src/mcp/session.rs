@@ -1,13 +1,19 @@
 //! Sessions of the revisions before 2026-07-28: bounded in number, and each bound to the principal
 //! who opened it.
 //!
-//! rmcp's own manager knows neither bound nor owner. The owner travels in a task-local because the
-//! manager's interface carries no request.
+//! An idle session makes room for a new one, the least recently used first; a busy one never does,
+//! because its running call would be lost. Busy is what somebody has a [`Hold`] on: a request that
+//! runs, also when its client has gone away meanwhile, an open event stream, a handshake under way.
+//!
+//! rmcp's own manager knows neither bound nor owner. The owner travels in a task-local, and a refusal
+//! comes back in it, because the manager's interface carries no request and one kind of failure.
+use std::cell::Cell;
 use std::collections::HashMap;
+use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use futures::Stream;
+use futures::{Stream, StreamExt};
 use rmcp::model::{ClientJsonRpcMessage, ServerJsonRpcMessage};
 use rmcp::transport::streamable_http_server::session::local::{
     LocalSessionManager, LocalSessionManagerError,
@@ -17,7 +23,7 @@ use rmcp::transport::streamable_http_server::session::{
 };
 use tokio_util::task::TaskTracker;
 
-/// Sessions of one principal; the least recently used one makes room.
+/// Sessions of one principal.
 pub(super) const PER_PRINCIPAL_MAX: usize = 16;
 /// Sessions of all principals together.
 pub(super) const TOTAL_MAX: usize = 256;
@@ -30,8 +36,51 @@ const HANDSHAKE_MAX: Duration = Duration::from_secs(10);
 const CLOSE_MAX: Duration = Duration::from_secs(5);
 
 tokio::task_local! {
-    /// Whose request is being handled.
-    pub(super) static OWNER: Arc<str>;
+    static OPENER: Opener;
+}
+
+/// Whose request is being handled, and whether a session was refused to it.
+#[derive(Debug)]
+struct Opener {
+    owner: Arc<str>,
+    refused: Cell<Option<AllBusy>>,
+}
+
+/// Why no session is opened: none can make room.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+pub(super) enum AllBusy {
+    /// All that the principal may have are busy.
+    #[error("all {PER_PRINCIPAL_MAX} sessions of this client are busy")]
+    OfPrincipal,
+    /// All of the gateway are.
+    #[error("all {TOTAL_MAX} sessions of this gateway are busy")]
+    OfGateway,
+}
+
+/// Why rmcp gets no session, or no answer from one.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum SessionError {
+    #[error(transparent)]
+    AllBusy(#[from] AllBusy),
+    #[error(transparent)]
+    Local(#[from] LocalSessionManagerError),
+}
+
+/// Keeps a session from making room for as long as it, or a clone of it, lives.
+#[derive(Clone, Debug)]
+#[expect(dead_code, reason = "being there is all that it does")]
+pub(super) struct Hold(Arc<()>);
+
+/// Does `work` in the name of `owner`; also tells whether a session was refused to it.
+pub(super) async fn in_the_name_of<F: Future>(
+    owner: Arc<str>,
+    work: F,
+) -> (F::Output, Option<AllBusy>) {
+    let work = async {
+        let done = work.await;
+        (done, OPENER.with(|opener| opener.refused.get()))
+    };
+    OPENER.scope(Opener { owner, refused: Cell::new(None) }, work).await
 }
 
 /// rmcp's session manager with bounds and owners.
@@ -53,6 +102,21 @@ struct Table {
 struct Binding {
     owner: Arc<str>,
     used: u64,
+    /// Shared with every [`Hold`].
+    life: Arc<()>,
+    /// Until the handshake begins.
+    opening: Option<Hold>,
+}
+
+impl Binding {
+    fn hold(&self) -> Hold {
+        Hold(self.life.clone())
+    }
+
+    /// Exact under the table's lock: the first hold on a session is taken under it.
+    fn is_idle(&self) -> bool {
+        Arc::strong_count(&self.life) == 1
+    }
 }
 
 impl BoundSessions {
@@ -63,18 +127,14 @@ impl BoundSessions {
         Self { inner: Arc::new(inner), table: Mutex::default(), closing: TaskTracker::new() }
     }
 
-    /// Whether the session exists and belongs to `owner`; counts as use.
-    pub(super) fn belongs_to(&self, id: &str, owner: &str) -> bool {
+    /// A hold on the session, when it exists and belongs to `owner`; counts as use.
+    pub(super) fn hold(&self, id: &str, owner: &str) -> Option<Hold> {
         let mut table = self.lock();
         table.tick += 1;
         let tick = table.tick;
-        match table.sessions.get_mut(id) {
-            Some(binding) if *binding.owner == *owner => {
-                binding.used = tick;
-                true
-            }
-            _ => false,
-        }
+        let binding = table.sessions.get_mut(id).filter(|it| *it.owner == *owner)?;
+        binding.used = tick;
+        Some(binding.hold())
     }
 
     /// Sessions open now.
@@ -82,27 +142,38 @@ impl BoundSessions {
         self.lock().sessions.len()
     }
 
-    fn bind(&self, id: SessionId, owner: Arc<str>) {
+    fn bind(&self, id: SessionId, owner: Arc<str>) -> Result<(), AllBusy> {
         let mut table = self.lock();
-        let mut gone = Vec::new();
-        if table.count_of(&owner) >= PER_PRINCIPAL_MAX {
-            gone.extend(table.evict(|binding| binding.owner == owner));
-        }
-        if table.sessions.len() >= TOTAL_MAX {
-            gone.extend(table.evict(|_| true));
-        }
+        let gone = if table.count_of(&owner) >= PER_PRINCIPAL_MAX {
+            Some(table.evict(|binding| binding.owner == owner).ok_or(AllBusy::OfPrincipal)?)
+        } else if table.sessions.len() >= TOTAL_MAX {
+            Some(table.evict(|_| true).ok_or(AllBusy::OfGateway)?)
+        } else {
+            None
+        };
         table.tick += 1;
-        let used = table.tick;
-        table.sessions.insert(id, Binding { owner, used });
+        let (used, life) = (table.tick, Arc::default());
+        let opening = Some(Hold(Arc::clone(&life)));
+        table.sessions.insert(id, Binding { owner, used, life, opening });
         drop(table);
-        for id in gone {
-            tracing::debug!("a session made room for a newer one");
-            let inner = self.inner.clone();
-            // A client that does not read its stream can hold up the session's last message.
-            self.closing.spawn(async move {
-                let _ = tokio::time::timeout(CLOSE_MAX, inner.close_session(&id)).await;
-            });
+        if let Some(gone) = gone {
+            tracing::debug!("an idle session made room for a newer one");
+            self.close_behind(gone);
         }
+        Ok(())
+    }
+
+    /// A client that does not read its stream can hold up the session's last message.
+    fn close_behind(&self, id: SessionId) {
+        let inner = self.inner.clone();
+        self.closing.spawn(async move {
+            let _ = tokio::time::timeout(CLOSE_MAX, inner.close_session(&id)).await;
+        });
+    }
+
+    /// A hold on a session that rmcp names, if it is still there.
+    fn hold_any(&self, id: &SessionId) -> Option<Hold> {
+        self.lock().sessions.get(id).map(Binding::hold)
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Table> {
@@ -115,23 +186,38 @@ impl Table {
         self.sessions.values().filter(|binding| binding.owner == *owner).count()
     }
 
+    /// Takes out the least recently used idle session of those that `among` names.
     fn evict(&mut self, among: impl Fn(&Binding) -> bool) -> Option<SessionId> {
-        let oldest = self.sessions.iter().filter(|(_, binding)| among(binding));
-        let (id, _) = oldest.min_by_key(|(_, binding)| binding.used)?;
+        let idle = self.sessions.iter().filter(|(_, it)| among(it) && it.is_idle());
+        let (id, _) = idle.min_by_key(|(_, binding)| binding.used)?;
         let id = id.clone();
         self.sessions.remove(&id);
         Some(id)
     }
 }
 
+/// The messages of `inner`, with a hold on the session until the last of them.
+fn held(
+    hold: Option<Hold>,
+    inner: impl Stream<Item = ServerSseMessage> + Send + Sync + 'static,
+) -> impl Stream<Item = ServerSseMessage> + Send + Sync + 'static {
+    inner.inspect(move |_| {
+        let _ = &hold;
+    })
+}
+
 impl SessionManager for BoundSessions {
-    type Error = LocalSessionManagerError;
+    type Error = SessionError;
     type Transport = <LocalSessionManager as SessionManager>::Transport;
 
     async fn create_session(&self) -> Result<(SessionId, Self::Transport), Self::Error> {
-        let owner = OWNER.try_with(Arc::clone).unwrap_or_default();
+        let owner = OPENER.try_with(|opener| opener.owner.clone()).unwrap_or_default();
         let (id, transport) = self.inner.create_session().await?;
-        self.bind(id.clone(), owner);
+        if let Err(refused) = self.bind(id.clone(), owner) {
+            let _ = OPENER.try_with(|opener| opener.refused.set(Some(refused)));
+            self.close_behind(id);
+            return Err(refused.into());
+        }
         Ok((id, transport))
     }
 
@@ -140,16 +226,18 @@ impl SessionManager for BoundSessions {
         id: &SessionId,
         message: ClientJsonRpcMessage,
     ) -> Result<ServerJsonRpcMessage, Self::Error> {
-        self.inner.initialize_session(id, message).await
+        // Until the end of the handshake, or of a client that gives up on it.
+        let _hold = self.lock().sessions.get_mut(id).and_then(|binding| binding.opening.take());
+        Ok(self.inner.initialize_session(id, message).await?)
     }
 
     async fn has_session(&self, id: &SessionId) -> Result<bool, Self::Error> {
-        self.inner.has_session(id).await
+        Ok(self.inner.has_session(id).await?)
     }
 
     async fn close_session(&self, id: &SessionId) -> Result<(), Self::Error> {
         self.lock().sessions.remove(id);
-        self.inner.close_session(id).await
+        Ok(self.inner.close_session(id).await?)
     }
 
     async fn create_stream(
@@ -157,7 +245,8 @@ impl SessionManager for BoundSessions {
         id: &SessionId,
         message: ClientJsonRpcMessage,
     ) -> Result<impl Stream<Item = ServerSseMessage> + Send + Sync + 'static, Self::Error> {
-        self.inner.create_stream(id, message).await
+        let hold = self.hold_any(id);
+        Ok(held(hold, self.inner.create_stream(id, message).await?))
     }
 
     async fn accept_message(
@@ -165,14 +254,15 @@ impl SessionManager for BoundSessions {
         id: &SessionId,
         message: ClientJsonRpcMessage,
     ) -> Result<(), Self::Error> {
-        self.inner.accept_message(id, message).await
+        Ok(self.inner.accept_message(id, message).await?)
     }
 
     async fn create_standalone_stream(
         &self,
         id: &SessionId,
     ) -> Result<impl Stream<Item = ServerSseMessage> + Send + Sync + 'static, Self::Error> {
-        self.inner.create_standalone_stream(id).await
+        let hold = self.hold_any(id);
+        Ok(held(hold, self.inner.create_standalone_stream(id).await?))
     }
 
     async fn resume(
@@ -180,6 +270,34 @@ impl SessionManager for BoundSessions {
         id: &SessionId,
         last_event_id: String,
     ) -> Result<impl Stream<Item = ServerSseMessage> + Send + Sync + 'static, Self::Error> {
-        self.inner.resume(id, last_event_id).await
+        let hold = self.hold_any(id);
+        Ok(held(hold, self.inner.resume(id, last_event_id).await?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn open(sessions: &BoundSessions, owner: usize) -> Result<SessionId, Option<AllBusy>> {
+        let owner = Arc::from(owner.to_string());
+        let (opened, refused) = in_the_name_of(owner, sessions.create_session()).await;
+        opened.map(|(id, _)| id).map_err(|_| refused)
+    }
+
+    #[tokio::test]
+    async fn when_every_session_of_the_gateway_is_busy_nobody_loses_one() {
+        let sessions = BoundSessions::new();
+        for n in 0..TOTAL_MAX {
+            // Whose handshake has not begun is busy.
+            open(&sessions, n / PER_PRINCIPAL_MAX).await.unwrap();
+        }
+        assert_eq!(open(&sessions, 0).await, Err(Some(AllBusy::OfPrincipal)));
+        assert_eq!(open(&sessions, TOTAL_MAX).await, Err(Some(AllBusy::OfGateway)));
+        assert_eq!(sessions.len(), TOTAL_MAX);
+        let idle = sessions.lock().sessions.values_mut().next().unwrap().opening.take();
+        drop(idle);
+        open(&sessions, TOTAL_MAX).await.unwrap();
+        assert_eq!(sessions.len(), TOTAL_MAX);
     }
 }

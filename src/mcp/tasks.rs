@@ -39,7 +39,7 @@ pub trait Tasks: fmt::Debug + Send + Sync + 'static {
     /// A page of tasks, newest first.
     fn list(&self, query: TaskQuery) -> BoxFuture<'_, Result<TaskPage, Unavailable>>;
 
-    /// The task's events after `after`, oldest first, at most `limit`.
+    /// The newest `limit` of the task's events after `after`, oldest first.
     fn events<'a>(
         &'a self,
         id: &'a TaskId,

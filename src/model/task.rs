@@ -364,6 +364,22 @@ impl TaskState {
         }
     }
 
+    /// Why it is in this state, in words, where there is more to say than the state.
+    #[must_use]
+    pub fn reason(&self) -> Option<String> {
+        match self {
+            Self::Failed { failure, .. } => Some(failure.message.clone()),
+            Self::Interrupted { detail, .. } => Some(detail.clone()),
+            Self::Cancelling { reason, .. } | Self::Cancelled { reason, .. } => {
+                Some(reason.to_string())
+            }
+            Self::Queued
+            | Self::Running { .. }
+            | Self::NeedsInput { .. }
+            | Self::Completed { .. } => None,
+        }
+    }
+
     /// A queued task gets its place.
     ///
     /// # Errors

@@ -66,20 +66,26 @@ impl ReadTx<'_> {
 }
 
 impl ReadTx<'_> {
-    /// The newest `limit` events of a task, oldest first.
+    /// The newest `limit` events of a task after `cursor`, oldest first.
     ///
     /// # Errors
     ///
     /// What SQLite says, or [`StoreError::Malformed`].
-    pub fn last_events(&self, task_id: &TaskId, limit: usize) -> Result<Vec<Event>, StoreError> {
+    pub fn last_events(
+        &self,
+        task_id: &TaskId,
+        cursor: u64,
+        limit: usize,
+    ) -> Result<Vec<Event>, StoreError> {
+        let cursor = i64::try_from(cursor).unwrap_or(i64::MAX);
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let rows: Vec<Result<Event, StoreError>> = self
             .connection()
             .prepare_cached(
                 "SELECT seq, at, task_id, body FROM events
-                 WHERE task_id = ?1 ORDER BY seq DESC LIMIT ?2",
+                 WHERE task_id = ?1 AND seq > ?2 ORDER BY seq DESC LIMIT ?3",
             )?
-            .query_map(params![task_id.as_str(), limit], event)?
+            .query_map(params![task_id.as_str(), cursor, limit], event)?
             .collect::<Result<_, _>>()?;
         rows.into_iter().rev().collect()
     }

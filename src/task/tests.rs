@@ -382,7 +382,7 @@ async fn waiting_for_the_owner_does_not_use_up_the_time_limit() {
     assert_eq!(run.commands.recv().await.unwrap(), Command::Cancel(Pace::Orderly));
     run.complete("too late");
     let task = bench.reaches(&task.id, "cancelled").await;
-    let summary = bench.store.read(|tx| tx.last_events(&task.id, 1)).unwrap().remove(0).kind;
+    let summary = bench.store.read(|tx| tx.last_events(&task.id, 0, 1)).unwrap().remove(0).kind;
     assert_eq!(
         summary,
         EventKind::Ended {

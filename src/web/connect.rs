@@ -6,7 +6,7 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use maud::{Markup, html};
 
 use super::Pages;
-use super::page::{Forms, not_a_form, respond, trouble};
+use super::page::{Forms, not_a_form, respond, retry_after, trouble};
 use crate::auth::{AuthorizationServer, Challenge, OpaqueToken, routes};
 use crate::http::{Ingress, Origin};
 use crate::model::Client;
@@ -59,7 +59,13 @@ pub(super) async fn pair(
     };
     let paired = match pages.server.pair(&form, &origin, ingress, &headers).await {
         Ok(paired) => paired,
-        Err(error) => return trouble(error.status(), &error.to_string(), error.hint(), None),
+        Err(error) => {
+            let page = trouble(error.status(), &error.to_string(), error.hint(), None);
+            return match error.retry_after_secs() {
+                Some(secs) => retry_after(page, secs),
+                None => page,
+            };
+        }
     };
     let client = offered(&pages.server);
     let secret = match &client {

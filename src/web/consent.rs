@@ -6,7 +6,7 @@ use http::{HeaderMap, StatusCode, Uri};
 use maud::html;
 
 use super::Pages;
-use super::page::{Forms, error, not_a_form, redirect, respond};
+use super::page::{Forms, error, not_a_form, redirect, respond, retry_after};
 use crate::auth::authorize::Refusal;
 use crate::auth::{ConsentOutcome, ConsentPage, ConsentProblem, routes};
 use crate::clock::Timestamp;
@@ -90,7 +90,11 @@ fn draw(page: &ConsentPage) -> Response {
         }
         p.soft { "If you did not start this yourself, deny it." }
     };
-    respond(status, "Allow access to gateway?", Forms::Redirected, &content)
+    let response = respond(status, "Allow access to gateway?", Forms::Redirected, &content);
+    match page.problem {
+        Some(ConsentProblem::TooFast { wait_secs }) => retry_after(response, wait_secs),
+        _ => response,
+    }
 }
 
 /// A moment for people: `2026-11-20 05:41 UTC`.
@@ -120,7 +124,10 @@ fn tell(problem: ConsentProblem) -> String {
             format!("That code is wrong. {left} tries are left.")
         }
         ConsentProblem::TooFast { wait_secs } => {
-            format!("Too many wrong codes were entered. Wait {wait_secs} s, then try again.")
+            format!(
+                "Too many wrong codes were entered. Wait {wait_secs} s, then try again; the code \
+                 stays valid. A device paired by the link of `gateway pair` needs none."
+            )
         }
     }
 }

@@ -102,6 +102,12 @@ pub(super) fn trouble(status: StatusCode, what: &str, hint: &str, shown: Option<
     respond(status, "gateway: this did not work", Forms::Own, &content)
 }
 
+/// Tells when trying again makes sense (RFC 9110 §10.2.3).
+pub(super) fn retry_after(mut response: Response, secs: u64) -> Response {
+    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(secs));
+    response
+}
+
 /// Keeps an answer out of caches, frames, referrers and type guesses.
 pub(super) fn private(mut response: Response) -> Response {
     let pairs: [(HeaderName, &'static str); 6] = [

@@ -81,6 +81,31 @@ impl TunnelState {
         }
     }
 
+    /// What is wrong, when anything is; the cure is apart, in [`TunnelState::hint`].
+    #[must_use]
+    pub fn detail(&self) -> Option<String> {
+        match self {
+            Self::Verifying { problem, .. } => problem.clone(),
+            Self::Reconnecting { cause, .. } => Some(cause.to_string()),
+            Self::Failed { told, .. } => Some(told.clone()),
+            Self::Off | Self::Connecting { .. } | Self::Up { .. } | Self::Closed => None,
+        }
+    }
+
+    /// What the owner can do about it, when there is anything to do but wait.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Reconnecting { cause, .. } => cause.hint(),
+            Self::Failed { hint, .. } => hint.clone(),
+            Self::Off
+            | Self::Connecting { .. }
+            | Self::Verifying { .. }
+            | Self::Up { .. }
+            | Self::Closed => None,
+        }
+    }
+
     /// Whether the tunnel is up.
     #[must_use]
     pub const fn is_up(&self) -> bool {
@@ -298,6 +323,21 @@ mod tests {
         assert_eq!(spoken(Duration::from_millis(420)), "0.4 s");
         assert_eq!(spoken(Duration::from_secs(30)), "30 s");
         assert_eq!(spoken(Duration::from_secs(300)), "5 min");
+    }
+
+    #[test]
+    fn what_is_wrong_and_what_to_do_are_told_apart() {
+        let cause = Arc::new(TunnelError::Panicked("it; broke".into()));
+        let (told, hint) = (cause.to_string(), cause.hint());
+        assert!(hint.is_some());
+        let reconnecting =
+            TunnelState::Reconnecting { cause: cause.clone(), url: None, retry_at: None };
+        let failed = TunnelState::Failed { cause, told: told.clone(), hint: hint.clone() };
+        for state in [reconnecting, failed] {
+            assert_eq!((state.detail(), state.hint()), (Some(told.clone()), hint.clone()));
+        }
+        let calm = TunnelState::Connecting { attempt: 1 };
+        assert_eq!((calm.detail(), calm.hint()), (None, None));
     }
 
     #[test]

@@ -102,13 +102,38 @@ async fn remove(context: &Context, name: &str) -> Result<(), CliError> {
 
 fn folder(path: &Path) -> Result<PathBuf, CliError> {
     let folder = path.canonicalize().map_err(|error| {
-        CliError::failed(format!("{}: {error}", path.display())).hint("name a folder that exists")
+        CliError::failed(format!("{}: {error}", shown(path))).hint("name a folder that exists")
     })?;
+    // Configuration, logs and the chat carry the path as a line of text.
+    if let Some(reason) = no_line_of_text(&folder) {
+        let message = format!("{} cannot be a project: its path {reason}", shown(&folder));
+        return Err(CliError::failed(message).hint("rename that folder and try again"));
+    }
     if !folder.is_dir() {
         let message = format!("{} is not a folder", folder.display());
         return Err(CliError::failed(message).hint("name the project's folder, not a file in it"));
     }
     Ok(folder)
+}
+
+/// Why a path cannot stand in a line of text.
+fn no_line_of_text(path: &Path) -> Option<String> {
+    let Some(text) = path.to_str() else { return Some("is not UTF-8 text".to_owned()) };
+    let control = text.chars().find(|it| it.is_control())?;
+    let what = match control {
+        '\n' | '\r' => "a line break",
+        '\t' => "a tab",
+        _ => "a control character",
+    };
+    Some(format!("has {what} (U+{:04X})", u32::from(control)))
+}
+
+/// The path for people, escaped where a terminal would not show it as it is.
+fn shown(path: &Path) -> String {
+    match no_line_of_text(path) {
+        Some(_) => format!("\"{}\"", path.to_string_lossy().escape_debug()),
+        None => path.display().to_string(),
+    }
 }
 
 /// Checks the whole new text before it takes the file's place.
@@ -135,4 +160,48 @@ async fn tell_running(context: &Context) -> Result<(), CliError> {
 fn edit_error(error: EditError) -> CliError {
     let hint = error.hint();
     CliError::new(Exit::Config, error).hint(hint)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_that_is_no_line_of_text_is_refused_with_what_is_wrong_in_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let refusal = |name: &str, exists: bool| {
+            let path = dir.path().join(name);
+            if exists {
+                std::fs::create_dir(&path).unwrap();
+            }
+            folder(&path).unwrap_err().to_string()
+        };
+        for (name, reason) in [
+            ("a\nb", "has a line break (U+000A)"),
+            ("a\tb", "has a tab (U+0009)"),
+            ("a\u{1b}[31mb", "has a control character (U+001B)"),
+            ("a\u{9b}b", "has a control character (U+009B)"),
+        ] {
+            let told = refusal(name, true);
+            assert!(told.contains(&format!("cannot be a project: its path {reason}")), "{told}");
+            assert!(told.contains("hint: rename that folder"), "{told}");
+            assert!(!told.contains(name), "it is shown as it is: {told}");
+        }
+        assert!(!refusal("x\u{1b}y", false).contains('\u{1b}'));
+        let plain = dir.path().join("with space ä");
+        std::fs::create_dir(&plain).unwrap();
+        assert_eq!(folder(&plain).unwrap(), plain.canonicalize().unwrap());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_path_that_is_no_text_at_all_is_refused() {
+        use std::os::unix::ffi::OsStrExt as _;
+
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(std::ffi::OsStr::from_bytes(b"a\xff"));
+        std::fs::create_dir(&path).unwrap();
+        let told = folder(&path).unwrap_err().to_string();
+        assert!(told.contains("is not UTF-8 text"), "{told}");
+    }
 }

@@ -217,7 +217,7 @@ impl Screen<'_> {
             TunnelState::Reconnecting { cause, .. } => self.event(
                 "tunnel_lost",
                 &format!("the tunnel is gone: {cause}; reconnecting"),
-                None,
+                state.hint().as_deref(),
             ),
             TunnelState::Connecting { .. }
             | TunnelState::Verifying { .. }

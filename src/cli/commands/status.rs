@@ -60,6 +60,9 @@ fn lines(status: &Value) -> String {
         Some(detail) => out += &format!(": {detail}\n"),
         None => out += "\n",
     }
+    if let Some(hint) = tunnel["hint"].as_str() {
+        out += &format!("hint     {hint}\n");
+    }
     let tasks = status["tasks"].as_object().map(|counts| {
         counts.iter().map(|(state, count)| format!("{count} {state}")).collect::<Vec<_>>()
     });
@@ -69,4 +72,35 @@ fn lines(status: &Value) -> String {
         out += &format!("problem  {}\n", text(problem));
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_tunnel_tells_cause_and_cure_on_lines_of_their_own() {
+        let status = serde_json::json!({
+            "state": "running",
+            "local_url": "http://127.0.0.1:8765",
+            "public_url": null,
+            "tunnel": {
+                "provider": "ngrok",
+                "state": "failed",
+                "detail": "ngrok said no; really",
+                "hint": "store another authtoken",
+            },
+            "tasks": { "running": 2 },
+            "problems": ["one"],
+        });
+        insta::assert_snapshot!(lines(&status), @r"
+        state    running
+        local    http://127.0.0.1:8765
+        public   -
+        tunnel   ngrok, failed: ngrok said no; really
+        hint     store another authtoken
+        tasks    2 running
+        problem  one
+        ");
+    }
 }

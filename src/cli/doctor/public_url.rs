@@ -26,12 +26,12 @@ async fn look(world: &World) -> Verdict {
     let tunnel = &status["tunnel"];
     let provider = tunnel["provider"].as_str().unwrap_or("unknown");
     let state = tunnel["state"].as_str().unwrap_or("unknown");
-    let told = tunnel["detail"].as_str();
+    let (told, hint) = (tunnel["detail"].as_str(), tunnel["hint"].as_str());
     if state == "failed" {
-        // The gateway tells cause and cure in one line.
-        let told = told.unwrap_or("the gateway does not say why");
-        let (cause, fix) = told.split_once("; ").unwrap_or((told, "restart the gateway"));
-        let fix = format!("{fix}; then restart the gateway");
+        let cause = told.unwrap_or("the gateway does not say why");
+        let fix = hint.map_or("restart the gateway".to_owned(), |hint| {
+            format!("{hint}; then restart the gateway")
+        });
         return Ok(Finding::fail(format!("the tunnel {provider} does not open"), cause, fix));
     }
     let Some(url) = status["public_url"].as_str() else {
@@ -42,7 +42,10 @@ async fn look(world: &World) -> Verdict {
             _ => Ok(Finding::warn(
                 format!("the tunnel {provider} is not up yet ({state})"),
                 told.unwrap_or("it is still being opened"),
-                "run `gateway doctor --only public-url` again in a minute; `gateway status` shows it",
+                hint.unwrap_or(
+                    "run `gateway doctor --only public-url` again in a minute; `gateway status` \
+                     shows it",
+                ),
             )),
         };
     };

@@ -78,6 +78,60 @@ async fn a_flood_of_handshakes_leaves_a_bounded_number_and_spares_other_principa
 }
 
 #[tokio::test]
+async fn sixteen_newer_sessions_do_not_end_one_whose_call_runs() {
+    for client_stays in [true, false] {
+        let stack = Stack::new();
+        let busy = open_session(&stack, "all").await;
+        let mut waiting = stack.tasks.waiting.subscribe();
+        let call = json!({ "jsonrpc": "2.0", "id": 7, "method": "tools/call", "params": {
+            "name": "check_task", "arguments": { "task_id": id(1), "wait_seconds": 45 },
+        } });
+        let answer = stack.send(legacy("all", Some(&busy), &call)).await;
+        waiting.wait_for(|count| *count > 0).await.unwrap();
+        let answer = client_stays.then_some(answer);
+        let mut newer = Vec::new();
+        for _ in 0..2 * PER_PRINCIPAL_MAX {
+            newer.push(open_session(&stack, "all").await);
+        }
+        assert_eq!(stack.endpoint.sessions(), PER_PRINCIPAL_MAX);
+        assert_eq!(stack.reply(legacy("all", Some(&newer[0]), &list())).await.status, 404);
+        assert_eq!(stack.tasks.waiting.borrow().to_owned(), 1, "the call still runs");
+        stack.tasks.change(1, completed("x"));
+        if let Some(answer) = answer {
+            let reply = Reply::read(answer).await;
+            assert!(text(&reply.json["result"]).starts_with("state=completed"), "{reply:?}");
+        }
+        assert_eq!(stack.reply(legacy("all", Some(&busy), &list())).await.status, 200);
+    }
+}
+
+#[tokio::test]
+async fn when_all_sessions_are_busy_a_new_one_is_refused_until_one_is_idle() {
+    let stack = Stack::new();
+    let mut streams = Vec::new();
+    for _ in 0..PER_PRINCIPAL_MAX {
+        let session = open_session(&stack, "all").await;
+        let stream = stack.send(without_body(Method::GET, "all", &session)).await;
+        assert_eq!(stream.status(), 200);
+        streams.push((session, stream));
+    }
+    let refused = stack.reply(legacy("all", None, &initialize("2025-06-18"))).await;
+    assert_eq!((refused.status, &refused.json["id"]), (429, &json!(0)), "{refused:?}");
+    assert_eq!(refused.headers["retry-after"], "15");
+    let message = refused.json["error"]["message"].as_str().unwrap();
+    assert!(message.contains("all 16 sessions of this client are busy"), "{message}");
+    open_session(&stack, "other").await;
+
+    let (idle, stream) = streams.remove(3);
+    drop(stream);
+    open_session(&stack, "all").await;
+    assert_eq!(stack.reply(legacy("all", Some(&idle), &list())).await.status, 404);
+    for (session, _) in &streams {
+        assert_eq!(stack.reply(legacy("all", Some(session), &list())).await.status, 200);
+    }
+}
+
+#[tokio::test]
 async fn a_request_without_a_session_is_told_to_open_one() {
     let stack = Stack::new();
     let reply = stack.reply(legacy("all", None, &list())).await;

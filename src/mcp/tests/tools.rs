@@ -241,6 +241,17 @@ async fn the_owner_is_named_when_the_agent_waits() {
 }
 
 #[tokio::test]
+async fn a_cancelled_task_is_explained_in_the_words_that_its_owner_reads() {
+    let stack = Stack::new();
+    for tool in ["check_task", "get_result"] {
+        let result = stack.call("all", tool, json!({ "task_id": id(5) })).await;
+        let words = crate::model::CancelReason::Deadline.to_string();
+        assert_eq!(result["structuredContent"]["reason"], json!(words), "{tool}");
+        assert!(text(&result).contains(&format!("Reason: {words}")), "{result}");
+    }
+}
+
+#[tokio::test]
 async fn cancelling_twice_or_too_late_changes_nothing_and_is_no_error() {
     let stack = Stack::new();
     let first = stack.call("all", "cancel_task", json!({ "task_id": id(1) })).await;

@@ -63,7 +63,9 @@ pub(super) const TOOL: Tool = Tool {
                 }),
                 &["request_id", "tool", "preview", "expires_at"],
             ),
-            "events": texts("What happened after the cursor that was passed."),
+            "events": texts(
+                "What happened after the cursor that was passed: the newest 20, oldest first.",
+            ),
             "output": text("The newest lines of the agent's output."),
             "reason": text("Why it ended as it did."),
         }))
@@ -142,23 +144,7 @@ fn describe(answer: &mut Answer, task: &Task) {
 
 /// Why a task ended as it did, when that needs saying.
 pub(super) fn reason(state: &TaskState) -> Option<String> {
-    use crate::model::CancelReason;
-    let text = match state {
-        TaskState::Failed { failure, .. } => failure.message.clone(),
-        TaskState::Interrupted { detail, .. } => detail.clone(),
-        TaskState::Cancelling { reason, .. } | TaskState::Cancelled { reason, .. } => {
-            match reason {
-                CancelReason::Requested { by } => format!("cancelled by {by}"),
-                CancelReason::Deadline => "its working time was up".to_owned(),
-                CancelReason::Shutdown => "the gateway was shut down".to_owned(),
-            }
-        }
-        TaskState::Queued
-        | TaskState::Running { .. }
-        | TaskState::NeedsInput { .. }
-        | TaskState::Completed { .. } => return None,
-    };
-    Some(one_line(&text, 1_000))
+    state.reason().map(|reason| one_line(&reason, 1_000))
 }
 
 fn ask(answer: &mut Answer, task: &Task, request: &Request) {

@@ -32,7 +32,7 @@ pub(super) const TOOL: Tool = Tool {
             kind: Kind::Choice(&["summary", "full", "json"]),
             required: false,
             about: "summary: the answer and the main figures. full: also the prompt, notes, branch \
-                    and log. json: the facts of full as JSON. Left out, summary.",
+                    and the newest of its log. json: the facts of full as JSON. Left out, summary.",
         },
         Property {
             name: "page",
@@ -60,7 +60,7 @@ pub(super) const TOOL: Tool = Tool {
             "head_commit": text("The commit that holds the work."),
             "created_at": text("When it was accepted."),
             "updated_at": text("When it last changed."),
-            "events": texts("What happened, oldest first."),
+            "events": texts("The newest 20 of what happened, oldest first."),
         }))
     },
     run: |call, arguments| run(call, arguments).boxed(),

@@ -145,23 +145,56 @@ async fn every_spelling_of_our_resource_is_accepted_and_so_is_none() {
 }
 
 #[tokio::test]
-async fn unknown_scopes_are_dropped_and_absent_ones_are_what_the_client_may_have() {
+async fn a_client_gets_what_it_asks_for_as_far_as_it_may_and_never_more() {
     let gateway = TestGateway::start();
     let narrow = [Scope::Observe, Scope::OfflineAccess].into_iter().collect::<Scopes>();
-    let client = gateway.mint_as(narrow, false).await;
-    for (asked, granted) in [
-        (None, "observe offline_access"),
-        (Some("observe run admin"), "observe"),
-        (Some("run"), "observe offline_access"),
-        (Some("claudeai"), "observe offline_access"),
-        (Some("observe offline_access"), "observe offline_access"),
+    let whole = gateway.mint().await;
+    let narrow = gateway.mint_as(narrow, false).await;
+    for (client, asked, granted) in [
+        // Naming none is the default.
+        (&narrow, None, "observe offline_access"),
+        (&narrow, Some(""), "observe offline_access"),
+        (&narrow, Some("  "), "observe offline_access"),
+        (&whole, None, "observe files run offline_access"),
+        // What is unknown, or not for this client, is left out.
+        (&narrow, Some("observe run admin"), "observe"),
+        (&narrow, Some("observe offline_access"), "observe offline_access"),
+        (&whole, Some("openid email profile observe"), "observe"),
+        (&whole, Some("observe files run"), "observe files run"),
+        (&whole, Some("run  observe"), "observe run"),
+        // The useful set is one step-up away.
+        (&whole, Some("openid offline_access"), "offline_access"),
     ] {
         let query = gateway.query(client.client.id.as_str(), &[("scope", asked)]);
         let page = gateway.get(&query).await;
+        let offers_to_run = page.body.contains("cancel tasks on your machine");
+        assert_eq!(offers_to_run, granted.contains("run"), "{asked:?}: {}", page.body);
         let code = gateway.server.pairings().open().code;
         let code = gateway.allow(&page.sealed(), &code).await.sent("code").unwrap();
-        let answer = gateway.redeem(&client, &code).await;
+        let answer = gateway.redeem(client, &code).await;
         assert_eq!(answer.json()["scope"], granted, "{asked:?}");
+    }
+}
+
+#[tokio::test]
+async fn who_asks_for_nothing_that_can_be_given_is_told_so() {
+    let gateway = TestGateway::start();
+    let narrow = gateway.mint_as([Scope::Observe].into_iter().collect(), false).await;
+    let whole = gateway.mint().await;
+    for (client, asked) in [
+        (&narrow, "run"),
+        (&narrow, "offline_access"),
+        (&whole, "claudeai"),
+        (&whole, "openid profile"),
+        (&whole, "OBSERVE"),
+        (&whole, "observe,run"),
+    ] {
+        let query = gateway.query(client.client.id.as_str(), &[("scope", Some(asked))]);
+        let answer = gateway.get(&query).await;
+        assert_eq!(answer.sent("error").as_deref(), Some("invalid_scope"), "{asked}");
+        assert!(answer.sent("error_description").unwrap().ends_with("ask for observe files run"));
+        assert_eq!(answer.sent("state").as_deref(), Some("st/ate=1"));
+        assert_eq!(answer.sent("iss").as_deref(), Some("https://h.example"));
     }
 }
 
@@ -212,11 +245,12 @@ proptest! {
             let client = gateway.mint().await;
             let changes = [("state", Some(state.as_str()))];
             let page = gateway.get(&gateway.query(client.client.id.as_str(), &changes)).await;
-            let sealed = page.sealed();
-            let denied =
-                gateway.post("/authorize", &[("request", &sealed), ("decision", "deny")]).await;
+            let fields = [("request", page.sealed()), ("decision", "deny".to_owned())];
+            let fields = fields.each_ref().map(|(name, value)| (*name, value.as_str()));
+            let denied = gateway.post("/authorize", &fields).await;
+            let page = gateway.get(&gateway.query(client.client.id.as_str(), &changes)).await;
             let code = gateway.server.pairings().open().code;
-            (denied, gateway.allow(&sealed, &code).await)
+            (denied, gateway.allow(&page.sealed(), &code).await)
         });
         prop_assert_eq!(denied.sent("state"), Some(state.clone()));
         prop_assert_eq!(allowed.sent("state"), Some(state));

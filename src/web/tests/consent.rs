@@ -29,6 +29,45 @@ async fn denying_leads_back_with_access_denied_and_needs_no_code() {
 }
 
 #[tokio::test]
+async fn what_was_denied_stays_denied_whoever_answers_again() {
+    let gateway = TestGateway::start();
+    let client = gateway.mint().await;
+    let cookie = gateway.pair().await;
+    let query = gateway.query(client.client.id.as_str(), &[]);
+    let by_code = gateway.get(&query).await.sealed();
+    let by_device = gateway.get_with_cookie(&query, &cookie).await.sealed();
+    let other = gateway.get(&query).await.sealed();
+    for sealed in [&by_code, &by_device] {
+        for _ in 0..2 {
+            let answer =
+                gateway.post("/authorize", &[("request", sealed), ("decision", "deny")]).await;
+            assert_eq!(answer.sent("error").as_deref(), Some("access_denied"));
+        }
+        gateway.advance(14 * 60 / 2);
+        let code = gateway.server.pairings().open().code;
+        let fields = [("request", sealed.as_str()), ("code", &code), ("decision", "allow")];
+        let answer = gateway.post_with("/authorize", &fields, &[("cookie", &cookie)]).await;
+        assert_eq!((answer.status, answer.location()), (StatusCode::FORBIDDEN, ""));
+        assert!(answer.body.contains("denied, which is final"), "{}", answer.body);
+    }
+    let code = gateway.server.pairings().open().code;
+    assert_eq!(gateway.allow(&other, &code).await.status, StatusCode::SEE_OTHER);
+    assert_eq!(gateway.store.read(|tx| tx.count("codes")).unwrap(), 1);
+}
+
+#[tokio::test]
+async fn what_was_allowed_is_not_denied_afterwards() {
+    let gateway = TestGateway::start();
+    let client = gateway.mint().await;
+    let sealed = gateway.authorize(&client).await.sealed();
+    let code = gateway.server.pairings().open().code;
+    assert_eq!(gateway.allow(&sealed, &code).await.status, StatusCode::SEE_OTHER);
+    let late = gateway.post("/authorize", &[("request", &sealed), ("decision", "deny")]).await;
+    assert_eq!((late.status, late.location()), (StatusCode::BAD_REQUEST, ""));
+    assert!(late.body.contains("answered already"), "{}", late.body);
+}
+
+#[tokio::test]
 async fn no_code_is_issued_without_the_owner() {
     let gateway = TestGateway::start();
     let client = gateway.mint().await;
@@ -71,11 +110,70 @@ async fn a_stranger_who_guesses_slows_down_himself_and_not_the_owner() {
     for _ in 0..100 {
         let sealed = gateway.authorize(&client).await.sealed();
         let answer = gateway.allow(&sealed, "0000-0000").await;
-        slowed += u32::from(answer.status == StatusCode::TOO_MANY_REQUESTS);
+        if answer.status == StatusCode::TOO_MANY_REQUESTS {
+            assert_eq!(answer.header(header::RETRY_AFTER), "5");
+            slowed += 1;
+        }
     }
     assert!(slowed >= 90, "only {slowed} of 100 guesses were slowed down");
-    gateway.address = "198.51.100.9".parse().unwrap();
+    let pairing = gateway.post("/pair", &[("code", "0000-0000")]).await;
+    assert_eq!(pairing.status, StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(pairing.header(header::RETRY_AFTER), "5");
+    gateway.address = Some("198.51.100.9".parse().unwrap());
     let sealed = gateway.authorize(&client).await.sealed();
+    assert_eq!(gateway.allow(&sealed, &code).await.status, StatusCode::SEE_OTHER);
+}
+
+#[tokio::test]
+async fn a_stranger_whose_address_is_not_told_from_the_owners_holds_nothing_back() {
+    for address in [None, Some("127.0.0.1")] {
+        let mut gateway = TestGateway::start();
+        gateway.address = address.map(|text| text.parse().unwrap());
+        let client = gateway.mint().await;
+        let code = gateway.server.pairings().open().code;
+        let owners = gateway.authorize(&client).await.sealed();
+        for _ in 0..50 {
+            let sealed = gateway.authorize(&client).await.sealed();
+            for _ in 0..3 {
+                gateway.allow(&sealed, "0000-0000").await;
+            }
+        }
+        let answer = gateway.allow(&owners, &code).await;
+        assert_eq!(answer.status, StatusCode::SEE_OTHER, "{address:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_thousand_strangers_leave_the_owner_a_way_in() {
+    let mut gateway = TestGateway::start();
+    let client = gateway.mint().await;
+    let pairing = gateway.server.pairings().open();
+    let mut answer = None;
+    for n in 0..1_000_u32 {
+        gateway.address = Some(std::net::Ipv4Addr::from_bits(0x0a00_0000 + n).into());
+        answer = Some(gateway.post("/pair", &[("code", "0000-0000")]).await);
+    }
+    let held_up = answer.unwrap();
+    assert_eq!(held_up.status, StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(held_up.header(header::RETRY_AFTER), "1");
+
+    // From the workstation itself, where no stranger is.
+    let tunnel = std::mem::replace(&mut gateway.origin, Origin::new("http", "127.0.0.1:8765"));
+    let sealed = gateway.authorize(&client).await.sealed();
+    assert_eq!(gateway.allow(&sealed, &pairing.code).await.status, StatusCode::SEE_OTHER);
+    // By the link, which nobody guesses.
+    gateway.origin = tunnel;
+    let paired = gateway.post("/pair", &[("token", &pairing.url_fragment)]).await;
+    assert_eq!(paired.status, StatusCode::OK);
+    let query = gateway.query(client.client.id.as_str(), &[]);
+    let sealed = gateway.get_with_cookie(&query, &paired.cookie()).await.sealed();
+    let fields = [("request", sealed.as_str()), ("decision", "allow")];
+    let allowed = gateway.post_with("/authorize", &fields, &[("cookie", &paired.cookie())]).await;
+    assert_eq!(allowed.status, StatusCode::SEE_OTHER);
+    // And by a code, when the strangers have got tired.
+    gateway.advance(1);
+    let sealed = gateway.authorize(&client).await.sealed();
+    let code = gateway.server.pairings().open().code;
     assert_eq!(gateway.allow(&sealed, &code).await.status, StatusCode::SEE_OTHER);
 }
 

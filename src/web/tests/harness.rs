@@ -34,7 +34,7 @@ pub(super) struct TestGateway {
     pub(super) clock: Arc<ManualClock>,
     pub(super) store: Store,
     pub(super) origin: Origin,
-    pub(super) address: IpAddr,
+    pub(super) address: Option<IpAddr>,
     router: Router,
 }
 
@@ -114,7 +114,7 @@ impl TestGateway {
         });
         let router = router(Pages { server: server.clone(), secrets });
         let origin = Origin::new("https", "h.example");
-        let address = "203.0.113.7".parse().unwrap();
+        let address = Some("203.0.113.7".parse().unwrap());
         Self { server, clock, store, origin, address, router }
     }
 
@@ -138,7 +138,7 @@ impl TestGateway {
 
     pub(super) async fn send(&self, mut request: Request<Body>) -> Answer {
         let kind = if self.origin.is_https() { IngressKind::Tunnel } else { IngressKind::Local };
-        request.extensions_mut().insert(Ingress { kind, client: Some(self.address) });
+        request.extensions_mut().insert(Ingress { kind, client: self.address });
         request.extensions_mut().insert(self.origin.clone());
         read(self.router.clone().oneshot(request).await.unwrap()).await
     }

@@ -202,6 +202,32 @@ async fn a_wrong_verifier_consumes_the_code() {
 }
 
 #[tokio::test]
+async fn whoever_comes_second_learns_what_became_of_the_code() {
+    let gateway = TestGateway::start();
+    let client = gateway.mint().await;
+    let other = gateway.mint().await;
+    let said = |answer: &Answer| {
+        assert_eq!(answer.error(), "invalid_grant");
+        answer.json()["error_description"].as_str().unwrap().to_owned()
+    };
+    // Somebody else burned it: nothing was issued, so nothing is revoked.
+    let code = gateway.code(&client).await;
+    said(&gateway.redeem(&other, &code).await);
+    for _ in 0..2 {
+        let told = said(&gateway.redeem(&client, &code).await);
+        assert!(told.contains("no tokens were issued for it; start the authorization again"));
+        assert!(!told.contains("revoked"), "{told}");
+    }
+    // It was redeemed: that ends what it bought.
+    let code = gateway.code(&client).await;
+    Tokens::of(&gateway.redeem(&client, &code).await);
+    for _ in 0..2 {
+        let told = said(&gateway.redeem(&client, &code).await);
+        assert!(told.contains("the tokens issued for it are now revoked"), "{told}");
+    }
+}
+
+#[tokio::test]
 async fn replaying_a_code_revokes_the_tokens_it_bought() {
     let gateway = TestGateway::start();
     let client = gateway.mint().await;

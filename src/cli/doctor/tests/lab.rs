@@ -299,7 +299,7 @@ impl Lab {
             "pid": std::process::id(),
             "local_url": "http://127.0.0.1:8765",
             "public_url": "https://gateway.example",
-            "tunnel": { "provider": "ngrok", "state": "up", "detail": null },
+            "tunnel": { "provider": "ngrok", "state": "up", "detail": null, "hint": null },
             "problems": [],
         })
     }

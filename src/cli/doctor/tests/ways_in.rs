@@ -162,7 +162,8 @@ fn failed_tunnel() -> serde_json::Value {
     status["tunnel"] = json!({
         "provider": "ngrok",
         "state": "failed",
-        "detail": "ngrok rejected the authtoken (ERR_NGROK_107); store yours with `gateway secrets set ngrok-authtoken`",
+        "detail": "ngrok rejected the authtoken; it says (ERR_NGROK_107)",
+        "hint": "store yours with `gateway secrets set ngrok-authtoken`",
     });
     status
 }
@@ -175,12 +176,23 @@ async fn a_tunnel_that_failed_tells_the_gateways_own_cause_and_cure() {
 }
 
 #[tokio::test]
+async fn a_tunnel_that_comes_back_tells_what_it_says_of_its_cure() {
+    let lab = Lab::healthy().await;
+    let mut status = failed_tunnel();
+    status["tunnel"]["state"] = json!("reconnecting");
+    lab.running(status);
+    lab.finds("public-url", Warn, "ERR_NGROK_107", "gateway secrets set ngrok-authtoken").await;
+}
+
+#[tokio::test]
 async fn a_tunnel_that_is_still_opening_is_a_warning() {
     let lab = Lab::healthy().await;
     let mut status = failed_tunnel();
-    status["tunnel"]["state"] = json!("connecting");
+    status["tunnel"] = json!({
+        "provider": "ngrok", "state": "connecting", "detail": null, "hint": null,
+    });
     lab.running(status);
-    lab.finds("public-url", Warn, "ngrok", "gateway status").await;
+    lab.finds("public-url", Warn, "still being opened", "gateway status").await;
 }
 
 #[tokio::test]
