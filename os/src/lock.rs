@@ -41,7 +41,15 @@ fn held(holder: Option<&Holder>) -> String {
 /// A held lock; dropping it, or the end of the process however it comes, releases it.
 #[derive(Debug)]
 pub struct ExclusiveLock {
-    _file: File,
+    file: File,
+}
+
+impl Drop for ExclusiveLock {
+    fn drop(&mut self) {
+        // Said aloud: a child between fork and exec has the file open as well, and would go on
+        // holding the lock. When it fails, the closing that follows releases it.
+        let _ = self.file.unlock();
+    }
 }
 
 impl ExclusiveLock {
@@ -68,7 +76,7 @@ impl ExclusiveLock {
         file.rewind()?;
         let command = holder.command.replace(['\n', '\r'], " ");
         write!(file, "{}\n{}\n{command}\n", holder.pid, holder.since_millis)?;
-        Ok(Self { _file: file })
+        Ok(Self { file })
     }
 }
 
