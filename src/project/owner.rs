@@ -3,17 +3,25 @@
 //! Its configuration is read by `git config --file`, which runs nothing, and only the keys listed
 //! in [`Settings`] are taken over, each checked against its few possible values. `core.worktree`,
 //! `core.fsmonitor`, `core.sshCommand`, filters, drivers and includes have no effect here.
+use std::collections::VecDeque;
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::error::{Doing, ProjectError};
-use super::git::{Call, Git};
+use super::git::{Call, Git, Stdin};
 use super::oid::ObjectFormat;
 use super::platform;
 
 /// The largest file that is read of a git directory's small ones, in bytes.
 const SMALL_MAX: u64 = 1 << 20;
+
+/// The most values of a kind that are remembered.
+const KNOWN_MAX: usize = 32;
+
+/// The longest configuration that is remembered, in bytes.
+const KNOWN_BYTES_MAX: usize = 16 << 10;
 
 /// The owner's repository.
 #[derive(Clone, Debug)]
@@ -117,13 +125,72 @@ struct Found {
     prefix: String,
 }
 
+/// What was read before, newest first.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Known {
+    /// What git made of the text of a configuration; its answer depends on nothing else.
+    settings: Recent<Vec<u8>, Settings>,
+}
+
+impl Known {
+    /// The settings in the configuration `text`.
+    async fn of(&self, git: &Git, text: Vec<u8>) -> Result<Settings, ProjectError> {
+        if let Some(settings) = self.settings.get(&text) {
+            return Ok(settings);
+        }
+        let call = Call::new("config").args(["--file", "-", "--no-includes", "--null", "--list"]);
+        let listing = git.run(call.stdin(Stdin::Bytes(text.clone()))).await?;
+        let settings = Settings::parse(&listing.stdout);
+        if text.len() <= KNOWN_BYTES_MAX {
+            self.settings.put(text, settings.clone());
+        }
+        Ok(settings)
+    }
+}
+
+/// A few values by their keys, the one put last found first.
+#[derive(Debug)]
+pub(super) struct Recent<K, V>(Arc<Mutex<VecDeque<(K, V)>>>);
+
+impl<K: Eq, V: Clone> Recent<K, V> {
+    /// The value of `key`.
+    pub(super) fn get(&self, key: &K) -> Option<V> {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.iter().find(|(known, _)| known == key).map(|(_, value)| value.clone())
+    }
+
+    /// Sets the value of `key` and forgets the oldest.
+    pub(super) fn put(&self, key: K, value: V) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.retain(|(known, _)| *known != key);
+        known.truncate(KNOWN_MAX - 1);
+        known.push_front((key, value));
+    }
+}
+
+impl<K, V> Clone for Recent<K, V> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<K, V> Default for Recent<K, V> {
+    fn default() -> Self {
+        Self(Arc::default())
+    }
+}
+
 impl OwnerRepository {
     /// Finds the repository that `path` lies in; `None` when there is none.
     ///
     /// # Errors
     ///
     /// [`ProjectError::BadRepository`] for one that is there but broken or not supported.
-    pub(super) async fn open(git: &Git, path: &Path) -> Result<Option<Self>, ProjectError> {
+    pub(super) async fn open(
+        git: &Git,
+        known: &Known,
+        path: &Path,
+    ) -> Result<Option<Self>, ProjectError> {
         let Some(found) = find(path)? else {
             return Ok(None);
         };
@@ -134,12 +201,7 @@ impl OwnerRepository {
             Ok(meta) if !meta.is_file() || meta.len() > SMALL_MAX => {
                 return Err(bad("its config is no regular file of a sane size"));
             }
-            Ok(_) => {
-                let call = Call::new("config")
-                    .args(["--file".into(), config.into_os_string()])
-                    .args(["--no-includes", "--null", "--list"]);
-                Settings::parse(&git.run(call).await?.stdout)
-            }
+            Ok(_) => known.of(git, small_file(&config).doing("reading", &config)?).await?,
             Err(_) => Settings::default(),
         };
         if settings.reftable && common_dir != found.git_dir {

@@ -2,7 +2,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use futures::future::try_join4;
+use futures::future::try_join3;
 
 use super::author;
 use super::bare::{self, Identity};
@@ -112,11 +112,10 @@ impl Workspaces {
             (_, false) => order.work_dir.join("tree"),
         };
         // Each of them starts processes of its own, and the agent waits for all.
-        let (head, refs, identity, excludes) = try_join4(
+        let (head, refs, author) = try_join3(
             view.head(&self.git),
             view.refs(&self.git),
-            author::identity(&self.git, Some(repository)),
-            author::excludes(&self.git, Some(repository)),
+            author::read(&self.git, Some(repository)),
         )
         .await?;
         if !in_place {
@@ -140,8 +139,8 @@ impl Workspaces {
                 notes,
             },
             settings: repository.settings.clone(),
-            identity,
-            excludes,
+            identity: author.identity,
+            excludes: author.excludes,
             refs,
             objects: Some(repository.objects()),
             common_dir: Some(repository.common_dir.clone()),
@@ -156,6 +155,7 @@ impl Workspaces {
     ) -> Result<Plan, ProjectError> {
         let in_place = project.isolation == Isolation::None;
         let root = if in_place { project.path.clone() } else { order.work_dir.join("tree") };
+        let author = author::read(&self.git, None).await?;
         Ok(Plan {
             workspace: Workspace {
                 task_id: order.task_id.to_owned(),
@@ -172,8 +172,8 @@ impl Workspaces {
                 notes: vec![if in_place { Note::InPlace } else { Note::CopyOfFolder }],
             },
             settings: Settings::default(),
-            identity: author::identity(&self.git, None).await?,
-            excludes: author::excludes(&self.git, None).await?,
+            identity: author.identity,
+            excludes: author.excludes,
             refs: Vec::new(),
             objects: None,
             common_dir: None,

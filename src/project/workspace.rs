@@ -9,7 +9,7 @@ use super::error::{Doing, ProjectError};
 use super::git::{Call, Git, Stdin};
 use super::note::Note;
 use super::oid::{ObjectFormat, Oid};
-use super::owner::{OwnerRepository, Settings, small_file};
+use super::owner::{Known, OwnerRepository, Settings, small_file};
 use super::platform;
 use super::registry::{Isolation, Project};
 use super::view::View;
@@ -172,20 +172,21 @@ impl Default for Limits {
 
 /// Makes, settles, compares, publishes and removes workspaces.
 ///
-/// Holds no state but folders: every workspace lives on the disk. One task's workspace is changed
+/// Holds no state but folders (and what it has read before): every workspace lives on the disk. One task's workspace is changed
 /// by one caller at a time (the engine); reading is free.
 #[derive(Clone, Debug)]
 pub struct Workspaces {
     pub(super) git: Git,
     pub(super) scratch: PathBuf,
     pub(super) limits: Limits,
+    pub(super) known: Known,
 }
 
 impl Workspaces {
     /// Workspaces made with `git`; `scratch` is a folder of the gateway's own for short-lived files.
     #[must_use]
-    pub const fn new(git: Git, scratch: PathBuf, limits: Limits) -> Self {
-        Self { git, scratch, limits }
+    pub fn new(git: Git, scratch: PathBuf, limits: Limits) -> Self {
+        Self { git, scratch, limits, known: Known::default() }
     }
 
     /// Reads the workspace that [`Workspaces::prepare`] left in `work_dir`.
@@ -207,7 +208,8 @@ impl Workspaces {
     ) -> Result<Option<(OwnerRepository, View)>, ProjectError> {
         // Without this a folder that is gone would be looked for in the repository around it.
         std::fs::read_dir(&project.path).doing("opening", &project.path)?;
-        let Some(repository) = OwnerRepository::open(&self.git, &project.path).await? else {
+        let opened = OwnerRepository::open(&self.git, &self.known, &project.path).await?;
+        let Some(repository) = opened else {
             return Ok(None);
         };
         let view = View::new(&repository, &self.scratch)?;
