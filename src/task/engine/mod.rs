@@ -211,14 +211,33 @@ impl Engine {
             workspace: None,
             run: None,
         };
+        // One that need not wait begins with the commit that accepts it.
+        let rules = self.rules_of(&task).ok().filter(|rules| self.has_room(rules));
+        let begun = rules.as_ref().and_then(|_| task.state.clone().start(now).ok());
         let insert = move |tx: &mut crate::store::WriteTx<'_>| {
             tx.insert_task(&mut task)?;
-            Ok::<_, StoreError>(task)
+            let Some(state) = begun else { return Ok((task, None)) };
+            let mut begun = Task { state, ..task.clone() };
+            tx.update_task(&mut begun, &[EventKind::Preparing])?;
+            Ok::<_, StoreError>((task, Some(begun)))
         };
-        let task = self.store.write(insert).await?;
-        self.queue.push(Waiting { id: task.id.clone(), project: task.spec.project.clone() });
+        let (task, begun) = self.store.write(insert).await?;
         tracing::info!(task = %task.id, project = task.spec.project, "task accepted");
+        if let (Some(begun), Some(rules)) = (begun, rules) {
+            self.drive(begun, rules, Start::Fresh, Vec::new());
+        } else {
+            let project = task.spec.project.clone();
+            self.queue.push(Waiting { id: task.id.clone(), project });
+        }
         Ok(Admitted { task, existing: false, notes })
+    }
+
+    /// Whether a new task of a project may begin at once; whoever waits already comes first.
+    fn has_room(&self, rules: &ProjectRules) -> bool {
+        let of_project = self.active.values().filter(|it| it.task.spec.project == rules.name);
+        self.queue.len() == 0
+            && self.active.len() < self.settings.max_concurrent
+            && of_project.count() < rules.max_concurrent
     }
 
     async fn start_waiting(&mut self) {
