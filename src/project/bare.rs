@@ -2,8 +2,10 @@
 //! inherited from a template, a configuration or a stranger.
 use std::path::Path;
 
+use gateway_os::folders::{Durability, replace_private};
+
 use super::error::{Doing, ProjectError};
-use super::oid::ObjectFormat;
+use super::oid::{ObjectFormat, Oid};
 use super::owner::Settings;
 use super::platform;
 
@@ -38,6 +40,23 @@ pub(super) fn write(
     };
     file("config", config(bare, settings, false, identity))?;
     file("HEAD", format!("ref: refs/heads/{branch}\n"))
+}
+
+/// Writes a ref that is none yet, in a git directory that git does not change meanwhile.
+///
+/// # Errors
+///
+/// When the file or its folder cannot be written.
+pub(super) fn write_ref(
+    dir: &Path,
+    name: &str,
+    to: &Oid,
+    durability: Durability,
+) -> Result<(), ProjectError> {
+    let file = dir.join(name);
+    let folder = file.parent().unwrap_or(dir);
+    platform::private_dir(folder).doing("making", folder)?;
+    replace_private(&file, format!("{to}\n").as_bytes(), durability).doing("writing", &file)
 }
 
 /// The text of a git directory's configuration.

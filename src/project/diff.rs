@@ -1,6 +1,7 @@
 //! Diffs between a task's base and its state, in pages, from objects alone.
 use std::path::Path;
 
+use gateway_os::folders::Durability;
 use serde::{Deserialize, Serialize};
 
 use super::error::{Doing, ProjectError};
@@ -141,6 +142,7 @@ impl Workspaces {
             work_tree: workspace.tree.clone(),
             index,
             objects: Some(objects.clone()),
+            durability: Durability::Synced,
             unblock: false,
             lfs: false,
             limits: self.limits,

@@ -1,19 +1,14 @@
 //! What state a project is in, told without running anything that it holds.
-use std::fs;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::error::{Doing, ProjectError};
-use super::leftovers::copy_index;
+use super::error::ProjectError;
 use super::oid::Oid;
 use super::owner::OwnerRepository;
 use super::registry::Project;
 use super::view::View;
-use super::workspace::{Workspaces, blocking};
-
-/// The largest index that is copied, in bytes.
-const INDEX_MAX: u64 = 512 << 20;
+use super::workspace::Workspaces;
 
 /// What state a project is in.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
@@ -147,20 +142,8 @@ impl Workspaces {
         let Some(work_tree) = &repository.work_tree else {
             return Ok(Changes::default());
         };
-        let (git_dir, to) = (repository.git_dir.clone(), view.dir().to_owned());
-        let call = view.call("status").work_tree(work_tree).index(&to.join("index"));
-        blocking(move || {
-            for entry in fs::read_dir(&git_dir).doing("reading", &git_dir)?.flatten() {
-                let name = entry.file_name();
-                let wanted = name == "index" || name.to_string_lossy().starts_with("sharedindex.");
-                let sane = entry.metadata().is_ok_and(|m| m.is_file() && m.len() < INDEX_MAX);
-                if wanted && sane {
-                    copy_index(&entry.path(), &to.join(&name))?;
-                }
-            }
-            Ok(())
-        })
-        .await?;
+        let index = view.take_index(repository).await?;
+        let call = view.call("status").work_tree(work_tree).index(&index);
         let mut call = call
             .args(["--porcelain=v2", "-z", "--untracked-files=normal", "--no-renames"])
             .arg("--ignore-submodules=dirty")

@@ -7,6 +7,9 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use futures::future::join;
+use gateway_os::folders::Durability;
+
 use super::error::{Doing, ProjectError};
 use super::git::{Call, Git, GitError, Stdin};
 use super::note::Note;
@@ -16,7 +19,7 @@ use super::platform;
 use super::workspace::{Limits, blocking};
 
 /// The longest list of changed paths that is read, in bytes.
-const LISTING_MAX: usize = 64 << 20;
+pub(super) const LISTING_MAX: usize = 64 << 20;
 
 /// How often a tree in which somebody works is read again.
 const RACES_MAX: usize = 3;
@@ -35,6 +38,8 @@ pub(super) struct Scope {
     pub(super) index: PathBuf,
     /// Where new objects go, when not into the git directory.
     pub(super) objects: Option<PathBuf>,
+    /// Whether what is written into the git directory reaches the disk at once.
+    pub(super) durability: Durability,
     /// Whether pipes and devices in git's way may be deleted: nobody works in the tree any more.
     pub(super) unblock: bool,
     /// Whether new files are looked at for Git LFS.
@@ -50,6 +55,17 @@ pub(super) struct State {
     pub(super) tree: Oid,
     /// What was left out.
     pub(super) notes: Vec<Note>,
+}
+
+/// The paths of a tree that differ from an index, each ended by NUL.
+#[derive(Debug, Default)]
+pub(super) struct Listing {
+    /// Tracked ones with another content.
+    pub(super) changed: Vec<u8>,
+    /// Tracked ones that are gone.
+    pub(super) gone: Vec<u8>,
+    /// New ones that are not ignored; a repository in the tree ends in a slash.
+    pub(super) fresh: Vec<u8>,
 }
 
 /// What is to be done with the paths that differ from the index.
@@ -72,7 +88,8 @@ impl Scope {
             .timeout(self.limits.git_timeout);
         match &self.objects {
             Some(objects) => call.objects(objects).alternate(&self.git_dir.join("objects")),
-            None => call.durable(),
+            None if self.durability == Durability::Synced => call.durable(),
+            None => call,
         }
     }
 
@@ -116,19 +133,22 @@ impl Scope {
     }
 
     async fn take(&self, git: &Git) -> Result<State, ProjectError> {
-        let tracked = git
-            .run(
-                self.call("diff-files")
-                    .args(["--raw", "-z", "--no-renames", "--ignore-submodules=all"])
-                    .keep(LISTING_MAX),
-            )
-            .await;
-        let fresh = git
-            .run(self.call("ls-files").args(["-z", "-o", "--exclude-standard"]).keep(LISTING_MAX))
-            .await;
-        let (tracked, fresh) = (self.listed(tracked)?, self.listed(fresh)?);
+        let diff = self.call("diff-files").args(["--raw", "-z", "--no-renames"]);
+        let diff = diff.arg("--ignore-submodules=all").keep(LISTING_MAX);
+        let fresh = self.call("ls-files").args(["-z", "-o", "--exclude-standard"]);
+        let (diff, fresh) = join(git.run(diff), git.run(fresh.keep(LISTING_MAX))).await;
+        let listing = Listing::of_diff(&self.listed(diff)?, self.listed(fresh)?);
+        self.write(git, listing).await
+    }
+
+    /// [`Scope::state`] when it is known already what differs from the index; tried once.
+    ///
+    /// # Errors
+    ///
+    /// As [`Scope::state`].
+    pub(super) async fn write(&self, git: &Git, listing: Listing) -> Result<State, ProjectError> {
         let scope = self.clone();
-        let plan = blocking(move || scope.plan(&tracked, &fresh)).await?;
+        let plan = blocking(move || scope.plan(listing)).await?;
         let mut notes = plan.notes;
         if !plan.remove.is_empty() {
             let call = self.call("update-index").args(["--force-remove", "-z", "--stdin"]);
@@ -177,17 +197,13 @@ impl Scope {
         ProjectError::ChangesTooLarge { files_max, bytes_max }
     }
 
-    fn plan(&self, tracked: &[u8], fresh: &[u8]) -> Result<Plan, ProjectError> {
-        let mut plan = Plan::default();
-        let mut records = tracked.split(|byte| *byte == 0).filter(|record| !record.is_empty());
-        while let (Some(meta), Some(path)) = (records.next(), records.next()) {
-            if meta.last() == Some(&b'D') {
-                plan.drop(path);
-            } else {
-                self.judge(path, true, &mut plan)?;
-            }
+    fn plan(&self, listing: Listing) -> Result<Plan, ProjectError> {
+        let Listing { changed, gone, fresh } = listing;
+        let mut plan = Plan { remove: gone, ..Plan::default() };
+        for path in records(&changed) {
+            self.judge(path, true, &mut plan)?;
         }
-        for path in fresh.split(|byte| *byte == 0).filter(|record| !record.is_empty()) {
+        for path in records(&fresh) {
             match path.strip_suffix(b"/") {
                 Some(folder) => {
                     plan.notes.push(Note::NestedRepository { path: RepoPath::from_bytes(folder) });
@@ -238,8 +254,7 @@ impl Scope {
         if plan.files > self.limits.files_max || plan.bytes > self.limits.bytes_max {
             return Err(self.too_large());
         }
-        plan.add.extend_from_slice(path);
-        plan.add.push(0);
+        push(&mut plan.add, path);
         Ok(())
     }
 
@@ -304,11 +319,45 @@ impl Scope {
     }
 }
 
+impl Listing {
+    /// What `diff-files --raw -z` and `ls-files -z` say.
+    fn of_diff(diff: &[u8], fresh: Vec<u8>) -> Self {
+        let mut listing = Self { fresh, ..Self::default() };
+        let mut records = records(diff);
+        while let (Some(meta), Some(path)) = (records.next(), records.next()) {
+            let gone = meta.last() == Some(&b'D');
+            push(if gone { &mut listing.gone } else { &mut listing.changed }, path);
+        }
+        listing
+    }
+
+    /// How many paths there are.
+    pub(super) fn len(&self) -> usize {
+        let lists = [&self.changed, &self.gone, &self.fresh];
+        lists.into_iter().map(|list| records(list).count()).sum()
+    }
+
+    /// Whether nothing differs that could enter.
+    pub(super) fn is_empty(&self) -> bool {
+        let nested = |path: &[u8]| path.ends_with(b"/");
+        self.changed.is_empty() && self.gone.is_empty() && records(&self.fresh).all(nested)
+    }
+}
+
 impl Plan {
     fn drop(&mut self, path: &[u8]) {
-        self.remove.extend_from_slice(path);
-        self.remove.push(0);
+        push(&mut self.remove, path);
     }
+}
+
+/// Adds a path to a list of paths.
+pub(super) fn push(list: &mut Vec<u8>, path: &[u8]) {
+    list.extend_from_slice(path);
+    list.push(0);
+}
+
+fn records(list: &[u8]) -> impl Iterator<Item = &[u8]> {
+    list.split(|byte| *byte == 0).filter(|record| !record.is_empty())
 }
 
 /// Special files called `.gitignore`, `.gitattributes` or `.gitmodules`, and in `.git` folders.

@@ -22,6 +22,8 @@ mod diff;
 mod error;
 mod git;
 mod import;
+mod in_place;
+mod index;
 mod inspect;
 mod leftovers;
 mod name;

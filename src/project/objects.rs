@@ -39,6 +39,19 @@ pub(super) fn take_all(from: &Path, to: &Path) -> Result<(), ProjectError> {
     Ok(())
 }
 
+/// Makes the object files that `known` does not have survive a power cut.
+///
+/// # Errors
+///
+/// When a file cannot be read or does not reach the disk.
+pub(super) fn sync_new(store: &Path, known: &Path) -> Result<(), ProjectError> {
+    for file in object_files(store).filter(|file| !known.join(file).exists()) {
+        let file = store.join(file);
+        fs::File::open(&file).and_then(|file| file.sync_all()).doing("writing", &file)?;
+    }
+    Ok(())
+}
+
 /// What came of [`take_new`].
 #[derive(Debug, Default)]
 pub(super) struct Taken {

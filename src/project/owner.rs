@@ -130,6 +130,9 @@ struct Found {
 pub(super) struct Known {
     /// What git made of the text of a configuration; its answer depends on nothing else.
     settings: Recent<Vec<u8>, Settings>,
+    /// The ignore rules outside the tree that a repository had the last time, by its git
+    /// directory: a guess, to be compared with what they are.
+    pub(super) excludes: Recent<PathBuf, String>,
 }
 
 impl Known {

@@ -2,21 +2,22 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use futures::future::try_join3;
+use futures::future::try_join;
+use gateway_os::folders::Durability;
 
 use super::author;
 use super::bare::{self, Identity};
 use super::branch::BranchName;
 use super::error::{Doing, ProjectError};
 use super::git::Call;
-use super::leftovers::{Scope, copy_index};
+use super::leftovers::copy_index;
 use super::note::Note;
 use super::objects;
 use super::oid::Oid;
 use super::owner::{OwnerRepository, Settings, small_file};
 use super::platform;
 use super::registry::{Isolation, Project};
-use super::view::{HeadState, View, copy_if_there};
+use super::view::{View, copy_if_there};
 use super::workspace::{Base, Limits, Workspace, Workspaces, blocking};
 use crate::clock::Timestamp;
 
@@ -45,12 +46,15 @@ pub enum BaseSpec<'a> {
     Branch(&'a str),
 }
 
+/// The ref that keeps the base in the gateway's own git directory.
+pub(super) const BASE_REF: &str = "refs/gateway/base";
+
 /// What stands still while a workspace is made.
-struct Plan {
-    workspace: Workspace,
+pub(super) struct Plan {
+    pub(super) workspace: Workspace,
     settings: Settings,
     identity: Identity,
-    excludes: String,
+    pub(super) excludes: String,
     refs: Vec<(Oid, String)>,
     objects: Option<PathBuf>,
     common_dir: Option<PathBuf>,
@@ -78,73 +82,58 @@ impl Workspaces {
     ) -> Result<Workspace, ProjectError> {
         let branch = task_branch(project, order)?;
         clear_unfinished(order.work_dir)?;
-        let in_place = project.isolation == Isolation::None;
-        let opened = self.view(project).await?;
-        let plan = match &opened {
-            Some((repository, view)) => {
-                self.plan_git(project, order, branch, repository, view).await?
+        match (self.view(project).await?, project.isolation) {
+            (Some((repository, view)), Isolation::Clone) => {
+                self.clone_owner(order, branch, &repository, &view).await
             }
-            None => self.plan_folder(project, order, branch).await?,
-        };
-        drop(opened);
-        let plan = blocking(move || plan.lay_out()).await?;
-        if in_place {
-            self.record_in_place(&plan, order).await
-        } else if plan.workspace.publishable {
-            self.check_out(&plan).await
-        } else {
-            self.copy_folder(&plan, project, order).await
+            (Some((repository, view)), Isolation::None) => {
+                self.work_in_place(order, branch, &repository, &view).await
+            }
+            (None, isolation) => {
+                let plan = self.plan_folder(project, order, branch).await?;
+                let plan = blocking(move || plan.lay_out()).await?;
+                match isolation {
+                    Isolation::Clone => self.copy_folder(&plan, project, order).await,
+                    Isolation::None => self.record_folder(plan.workspace, order, None).await,
+                }
+            }
         }
     }
 
-    async fn plan_git(
+    /// A clone of the owner's repository with the base checked out.
+    async fn clone_owner(
         &self,
-        project: &Project,
         order: &Order<'_>,
         branch: BranchName,
         repository: &OwnerRepository,
         view: &View,
-    ) -> Result<Plan, ProjectError> {
-        let in_place = project.isolation == Isolation::None;
-        let root = match (&repository.work_tree, in_place) {
-            (Some(root), true) => root.clone(),
-            (None, true) => return Err(ProjectError::BareInPlace),
-            (_, false) => order.work_dir.join("tree"),
+    ) -> Result<Workspace, ProjectError> {
+        let mut plan = Plan::of(order, branch, repository, order.work_dir.join("tree"));
+        plan.workspace.isolation = Isolation::Clone;
+        plan.workspace.publishable = true;
+        let made = async {
+            let (author, (refs, head)) =
+                try_join(author::read(&self.git, Some(repository)), view.refs_and_head(&self.git))
+                    .await?;
+            blocked(&plan.workspace.branch, &refs)?;
+            plan.workspace.base = self.base(order, view, head).await?;
+            plan.workspace.notes = notes(repository, &plan.workspace.base);
+            plan.identity = author.identity;
+            plan.excludes = author.excludes;
+            plan.refs = refs;
+            let plan = blocking(move || plan.lay_out()).await?;
+            self.check_out(plan.workspace).await
         };
-        // Each of them starts processes of its own, and the agent waits for all.
-        let (head, refs, author) = try_join3(
-            view.head(&self.git),
-            view.refs(&self.git),
-            author::read(&self.git, Some(repository)),
-        )
-        .await?;
-        if !in_place {
-            blocked(&branch, &refs)?;
+        let mut workspace = made.await?;
+        // Counting is a courtesy: a tree that git cannot read in time must not stop the task.
+        let files = self.changes(repository, view).await.map_or(0, |changes| changes.total());
+        if files > 0 {
+            workspace.notes.insert(0, Note::UncommittedLeftOut { files });
         }
-        let base = self.base(order, view, &head).await?;
-        let notes = self.notes(repository, view, in_place, &base).await?;
-        Ok(Plan {
-            workspace: Workspace {
-                task_id: order.task_id.to_owned(),
-                dir: root.join(&repository.prefix),
-                tree: root,
-                work_dir: order.work_dir.to_owned(),
-                isolation: project.isolation,
-                publishable: !in_place,
-                base,
-                branch,
-                format: repository.settings.format,
-                comparing: repository.settings.record(),
-                title: order.title.to_owned(),
-                notes,
-            },
-            settings: repository.settings.clone(),
-            identity: author.identity,
-            excludes: author.excludes,
-            refs,
-            objects: Some(repository.objects()),
-            common_dir: Some(repository.common_dir.clone()),
-        })
+        // A project below the repository's root that the base does not have yet.
+        platform::private_dir(&workspace.dir).doing("making", &workspace.dir)?;
+        workspace.save()?;
+        Ok(workspace)
     }
 
     async fn plan_folder(
@@ -180,14 +169,19 @@ impl Workspaces {
         })
     }
 
-    async fn base(
+    /// What the task begins from; `head` is where HEAD stands, when that is known.
+    pub(super) async fn base(
         &self,
         order: &Order<'_>,
         view: &View,
-        head: &HeadState,
+        head: Option<Oid>,
     ) -> Result<Base, ProjectError> {
         let BaseSpec::Branch(name) = order.base else {
-            return Ok(head.commit.clone().map_or(Base::Empty, Base::Commit));
+            let head = match head {
+                Some(head) => Some(head),
+                None => view.commit(&self.git, "HEAD").await?,
+            };
+            return Ok(head.map_or(Base::Empty, Base::Commit));
         };
         let unknown = || ProjectError::UnknownBase(name.chars().take(200).collect());
         let branch: BranchName = name.parse().map_err(|_| unknown())?;
@@ -195,66 +189,23 @@ impl Workspaces {
         commit.map(Base::Commit).ok_or_else(unknown)
     }
 
-    async fn notes(
-        &self,
-        repository: &OwnerRepository,
-        view: &View,
-        in_place: bool,
-        base: &Base,
-    ) -> Result<Vec<Note>, ProjectError> {
-        let mut notes = Vec::new();
-        if in_place {
-            notes.push(Note::InPlace);
-        } else {
-            // Counting is a courtesy: a tree that git cannot read in time must not stop the task.
-            let files = self.changes(repository, view).await.map_or(0, |changes| changes.total());
-            if files > 0 {
-                notes.push(Note::UncommittedLeftOut { files });
-            }
-        }
-        if *base == Base::Empty {
-            notes.push(Note::NoCommitYet);
-        }
-        if repository.shallow {
-            notes.push(Note::Shallow);
-        }
-        if repository.settings.partial {
-            notes.push(Note::Partial);
-        }
-        Ok(notes)
-    }
-
     /// Fills the tree with the base and remembers what the disk says of each file.
-    async fn check_out(&self, plan: &Plan) -> Result<Workspace, ProjectError> {
-        let mut workspace = plan.workspace.clone();
+    async fn check_out(&self, mut workspace: Workspace) -> Result<Workspace, ProjectError> {
         let dot_git = workspace.tree.join(".git");
-        let call = |name| {
-            Call::new(name)
-                .git_dir(&dot_git)
-                .work_tree(&workspace.tree)
-                .timeout(self.limits.git_timeout)
+        let call = Call::new("read-tree")
+            .git_dir(&dot_git)
+            .work_tree(&workspace.tree)
+            .timeout(self.limits.git_timeout);
+        let call = match workspace.base.commit() {
+            Some(base) => {
+                call.setting("checkout.workers=2").args(["--reset", "-u"]).revision(base.as_str())
+            }
+            None => call.arg("--empty"),
         };
-        if let Some(base) = workspace.base.commit() {
-            self.git
-                .run(
-                    call("read-tree")
-                        .setting("checkout.workers=2")
-                        .args(["--reset", "-u"])
-                        .revision(base.as_str()),
-                )
-                .await?;
-        } else {
-            self.git.run(call("read-tree").arg("--empty")).await?;
-        }
+        self.git.run(call).await?;
         copy_index(&dot_git.join("index"), &workspace.base_index())?;
         let mut notes = self.content_notes(&workspace).await?;
         workspace.notes.append(&mut notes);
-        if let Some(base) = workspace.base.commit() {
-            workspace.set_refs(&self.git, &[("refs/gateway/base", base)]).await?;
-        }
-        // A project below the repository's root that the base does not have yet.
-        platform::private_dir(&workspace.dir).doing("making", &workspace.dir)?;
-        workspace.save()?;
         Ok(workspace)
     }
 
@@ -301,7 +252,7 @@ impl Workspaces {
             limits: self.limits,
         };
         blocking(move || copy.run()).await?;
-        let base = self.record(&workspace, None, order.now, false).await?;
+        let base = self.record(&workspace, None, order.now).await?;
         // The clone gets what the record wrote: the same objects, the same index.
         let (from, to) = (workspace.git_dir().join("objects"), workspace.tree.join(".git"));
         let index = workspace.base_index();
@@ -319,97 +270,88 @@ impl Workspaces {
         workspace.save()?;
         Ok(workspace)
     }
-
-    /// Records the content of the owner's own folder as the base.
-    async fn record_in_place(
-        &self,
-        plan: &Plan,
-        order: &Order<'_>,
-    ) -> Result<Workspace, ProjectError> {
-        let mut workspace = plan.workspace.clone();
-        let parent = workspace.base.commit().cloned();
-        let base = self.record(&workspace, parent.as_ref(), order.now, true).await;
-        let base = base.map_err(|error| match error {
-            ProjectError::ChangesTooLarge { files_max, bytes_max } => {
-                ProjectError::FolderTooLarge { path: workspace.tree.clone(), files_max, bytes_max }
-            }
-            other => other,
-        })?;
-        workspace.base = Base::Commit(base);
-        workspace.save()?;
-        Ok(workspace)
-    }
-
-    /// Commits the present content of the tree into the gateway's git directory as the base.
-    async fn record(
-        &self,
-        workspace: &Workspace,
-        parent: Option<&Oid>,
-        now: Timestamp,
-        in_place: bool,
-    ) -> Result<Oid, ProjectError> {
-        let scope = Scope {
-            git_dir: workspace.git_dir(),
-            work_tree: workspace.tree.clone(),
-            index: workspace.base_index(),
-            objects: None,
-            unblock: !in_place,
-            lfs: false,
-            limits: self.limits,
-        };
-        let call = workspace.call("read-tree").index(&scope.index);
-        self.git
-            .run(match parent {
-                Some(parent) => call.revision(parent.as_str()),
-                None => call.arg("--empty"),
-            })
-            .await?;
-        let state = scope.state(&self.git).await?;
-        let commit = match parent {
-            Some(parent) if workspace.tree_of(&self.git, parent).await? == state.tree => {
-                parent.clone()
-            }
-            _ => {
-                let message = format!("The folder before task {}\n", workspace.task_id);
-                self.commit(workspace, &state.tree, parent, &message, now).await?
-            }
-        };
-        workspace.set_refs(&self.git, &[("refs/gateway/base", &commit)]).await?;
-        Ok(commit)
-    }
 }
 
 impl Plan {
-    /// Writes the git directories and links the objects.
-    fn lay_out(self) -> Result<Self, ProjectError> {
+    /// The plan for a task in `root`: in place until it is said otherwise, its base not yet known.
+    pub(super) fn of(
+        order: &Order<'_>,
+        branch: BranchName,
+        repository: &OwnerRepository,
+        root: PathBuf,
+    ) -> Self {
+        Self {
+            workspace: Workspace {
+                task_id: order.task_id.to_owned(),
+                dir: root.join(&repository.prefix),
+                tree: root,
+                work_dir: order.work_dir.to_owned(),
+                isolation: Isolation::None,
+                publishable: false,
+                base: Base::Empty,
+                branch,
+                format: repository.settings.format,
+                comparing: repository.settings.record(),
+                title: order.title.to_owned(),
+                notes: Vec::new(),
+            },
+            settings: repository.settings.clone(),
+            identity: Identity::default(),
+            excludes: String::new(),
+            refs: Vec::new(),
+            objects: Some(repository.objects()),
+            common_dir: Some(repository.common_dir.clone()),
+        }
+    }
+
+    /// Writes the git directories and links the owner's objects into the gateway's own.
+    pub(super) fn lay_out(self) -> Result<Self, ProjectError> {
         let workspace = &self.workspace;
         let work_dir = &workspace.work_dir;
         platform::private_dir(work_dir).doing("making", work_dir)?;
         let own = workspace.git_dir();
         let nobody = Identity::default();
         bare::write(&own, workspace.branch.as_str(), true, &self.settings, &nobody)?;
-        self.fill(&own, self.objects.as_deref())?;
+        self.fill(&own)?;
+        if let Some(objects) = &self.objects {
+            objects::take_all(objects, &own.join("objects"))?;
+        }
+        if let Some(base) = workspace.base.commit() {
+            // The commit is the owner's, so this can be made again.
+            bare::write_ref(&own, BASE_REF, base, Durability::Cached)?;
+        }
         if workspace.isolation == Isolation::Clone {
             let dot_git = workspace.tree.join(".git");
             let (branch, settings) = (workspace.branch.as_str(), &self.settings);
             bare::write(&dot_git, branch, false, settings, &self.identity)?;
-            self.fill(&dot_git, Some(&own.join("objects")))?;
+            self.fill(&dot_git)?;
             self.write_refs(&dot_git)?;
+            self.link_objects()?;
         }
         Ok(self)
     }
 
-    fn fill(&self, git_dir: &Path, store: Option<&Path>) -> Result<(), ProjectError> {
+    /// Gives the clone the objects that the gateway's own git directory has.
+    fn link_objects(&self) -> Result<(), ProjectError> {
+        let Workspace { tree, .. } = &self.workspace;
+        let own = self.workspace.git_dir().join("objects");
+        objects::take_all(&own, &tree.join(".git/objects"))
+    }
+
+    /// Writes the ignore rules again, into the gateway's own git directory.
+    pub(super) fn write_excludes(&self) -> Result<(), ProjectError> {
+        let exclude = self.workspace.git_dir().join("info/exclude");
+        platform::write_file(&exclude, self.excludes.as_bytes()).doing("writing", &exclude)
+    }
+
+    fn fill(&self, git_dir: &Path) -> Result<(), ProjectError> {
         let exclude = git_dir.join("info/exclude");
         platform::write_file(&exclude, self.excludes.as_bytes()).doing("writing", &exclude)?;
         if let Some(common) = &self.common_dir {
             copy_if_there(&common.join("shallow"), &git_dir.join("shallow"))?;
             copy_if_there(&common.join("info/attributes"), &git_dir.join("info/attributes"))?;
         }
-        match store {
-            Some(store) => objects::take_all(store, &git_dir.join("objects")),
-            None => Ok(()),
-        }
+        Ok(())
     }
 
     /// The clone's refs: the task's branch at the base, the owner's tags, and the owner's branches
@@ -442,6 +384,21 @@ impl Plan {
         let file = dot_git.join("packed-refs");
         platform::write_file(&file, text.concat().as_bytes()).doing("writing", &file)
     }
+}
+
+/// What the owner should know of the repository and the base.
+pub(super) fn notes(repository: &OwnerRepository, base: &Base) -> Vec<Note> {
+    let mut notes = Vec::new();
+    if *base == Base::Empty {
+        notes.push(Note::NoCommitYet);
+    }
+    if repository.shallow {
+        notes.push(Note::Shallow);
+    }
+    if repository.settings.partial {
+        notes.push(Note::Partial);
+    }
+    notes
 }
 
 fn task_branch(project: &Project, order: &Order<'_>) -> Result<BranchName, ProjectError> {

@@ -1,5 +1,6 @@
 //! Settling a workspace: the agent's commits and what it left uncommitted become one branch in the
 //! gateway's own git directory.
+use gateway_os::folders::Durability;
 use serde::{Deserialize, Serialize};
 
 use super::agent::AgentRefs;
@@ -113,7 +114,8 @@ impl Workspaces {
                 commit
             } else {
                 let message = leftovers_message(workspace);
-                self.commit(workspace, tree, parent.as_ref(), &message, now).await?
+                let durability = Durability::Synced;
+                self.commit(workspace, tree, parent.as_ref(), &message, now, durability).await?
             };
             Some(commit)
         } else {
@@ -243,6 +245,7 @@ impl Workspaces {
             work_tree: workspace.tree.clone(),
             index,
             objects: None,
+            durability: Durability::Synced,
             unblock: !in_place,
             lfs: workspace.notes.contains(&Note::LfsPointers),
             limits: self.limits,
@@ -362,11 +365,12 @@ impl Workspaces {
         parent: Option<&Oid>,
         message: &str,
         now: Timestamp,
+        durability: Durability,
     ) -> Result<Oid, ProjectError> {
         let when = format!("{} +0000", now.as_secs().max(0));
-        let mut call = workspace
-            .call("commit-tree")
-            .durable()
+        let call = workspace.call("commit-tree");
+        let call = if durability == Durability::Synced { call.durable() } else { call };
+        let mut call = call
             .env("GIT_AUTHOR_NAME", "gateway")
             .env("GIT_AUTHOR_EMAIL", "gateway@localhost")
             .env("GIT_AUTHOR_DATE", when.clone())

@@ -3,19 +3,25 @@
 //! Refs and objects are symbolic links into the owner's git directory; HEAD is a copy; the
 //! configuration is the gateway's. So git can read refs (packed, loose or in tables) and create one
 //! with its own locking, while the owner's configuration and hooks are never in reach.
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
 use super::bare::{self, Identity};
 use super::error::{Doing, ProjectError};
 use super::git::{Call, Git, Stdin};
+use super::leftovers::copy_index;
 use super::oid::Oid;
 use super::owner::{OwnerRepository, small_file};
 use super::platform;
+use super::workspace::blocking;
 
 /// The most refs that are looked at.
 const REFS_MAX: usize = 50_000;
+
+/// The largest index that is copied, in bytes.
+const INDEX_MAX: u64 = 512 << 20;
 
 /// A git directory of the gateway's own through which git sees the owner's repository.
 #[derive(Debug)]
@@ -71,6 +77,40 @@ impl View {
         self.dir.path()
     }
 
+    /// Sets the ignore rules that lie outside the tree.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be written.
+    pub(super) fn exclude(&self, rules: &str) -> Result<(), ProjectError> {
+        let file = self.dir().join("info/exclude");
+        platform::write_file(&file, rules.as_bytes()).doing("writing", &file)
+    }
+
+    /// Copies the owner's index, and what it shares with others, into the view.
+    ///
+    /// # Errors
+    ///
+    /// When a file cannot be read or written.
+    pub(super) async fn take_index(
+        &self,
+        repository: &OwnerRepository,
+    ) -> Result<PathBuf, ProjectError> {
+        let (git_dir, to) = (repository.git_dir.clone(), self.dir().to_owned());
+        blocking(move || {
+            for entry in fs::read_dir(&git_dir).doing("reading", &git_dir)?.flatten() {
+                let name = entry.file_name();
+                let wanted = name == "index" || name.to_string_lossy().starts_with("sharedindex.");
+                let sane = entry.metadata().is_ok_and(|m| m.is_file() && m.len() < INDEX_MAX);
+                if wanted && sane {
+                    copy_index(&entry.path(), &to.join(&name))?;
+                }
+            }
+            Ok(to.join("index"))
+        })
+        .await
+    }
+
     /// A call of git on this view.
     pub(super) fn call(&self, name: &'static str) -> Call {
         Call::new(name).git_dir(self.dir())
@@ -116,17 +156,35 @@ impl View {
     ///
     /// When git cannot tell.
     pub(super) async fn refs(&self, git: &Git) -> Result<Vec<(Oid, String)>, ProjectError> {
+        Ok(self.refs_and_head(git).await?.0)
+    }
+
+    /// [`View::refs`], and which of them HEAD stands at; `None` also when there are too many refs
+    /// to see it, or it has no commit yet: then [`View::head`] knows.
+    ///
+    /// # Errors
+    ///
+    /// When git cannot tell.
+    pub(super) async fn refs_and_head(
+        &self,
+        git: &Git,
+    ) -> Result<(Vec<(Oid, String)>, Option<Oid>), ProjectError> {
         let call = self
             .call("for-each-ref")
             .arg(format!("--count={REFS_MAX}"))
-            .arg("--format=%(objectname) %(refname)");
+            .arg("--format=%(HEAD)%(objectname) %(refname)");
         let listing = git.run(call).await?;
-        let text = String::from_utf8_lossy(&listing.stdout);
-        Ok(text
-            .lines()
-            .filter_map(|line| line.split_once(' '))
-            .filter_map(|(oid, name)| Some((Oid::parse(oid.as_bytes())?, name.to_owned())))
-            .collect())
+        let (mut refs, mut head) = (Vec::new(), None);
+        for line in String::from_utf8_lossy(&listing.stdout).lines() {
+            let Some((mark, line)) = line.split_at_checked(1) else { continue };
+            let Some((oid, name)) = line.split_once(' ') else { continue };
+            let Some(oid) = Oid::parse(oid.as_bytes()) else { continue };
+            if mark == "*" {
+                head = Some(oid.clone());
+            }
+            refs.push((oid, name.to_owned()));
+        }
+        Ok((refs, head))
     }
 
     /// Whether a branch or HEAD of the owner contains `commit`.

@@ -260,6 +260,51 @@ async fn in_place_the_diff_shows_only_the_task_s_changes_and_nothing_is_committe
 }
 
 #[tokio::test]
+async fn in_place_the_base_is_the_folder_as_it_was_whatever_git_had_seen_of_it() {
+    for script in [
+        "true",
+        "touch -d '2 days ago' a.txt",
+        "echo staged >> a.txt; git add .; echo unstaged >> a.txt; echo fresh > fresh",
+        "echo staged > b; git add b; rm b",
+        "rm a.txt",
+        "git rm -q --cached a.txt",
+        "rm a.txt; ln -s src a.txt; chmod +x src/main.rs",
+        "rm a.txt; mkdir a.txt; echo inside > a.txt/inside",
+        "echo '*.log' > .gitignore; echo log > some.log; git add -f some.log",
+        "git init -q nested; echo n > nested/n",
+        "echo new > new; git add -N new",
+        "echo hidden >> a.txt; git update-index --skip-worktree a.txt",
+        "echo hidden >> a.txt; git update-index --assume-unchanged a.txt",
+        "git update-index --split-index; echo more >> a.txt",
+        "git update-index --index-version 4; echo more >> src/main.rs; git add .",
+        "git checkout -q -b side HEAD~; echo side > a.txt; git commit -qam side; git merge main || true",
+        "git checkout -q --orphan fresh; git rm -qrf .",
+        "git checkout -q --orphan fresh; rm .git/index",
+        "git checkout -q --detach HEAD~",
+    ] {
+        let mut lab = Lab::repository();
+        lab.project.isolation = Isolation::None;
+        lab.in_owner(script);
+        let before = lab.photo();
+        let space = lab.prepare().await;
+        lab.assert_untouched(&before);
+        let base = space.base.commit().unwrap();
+        let own = space.git_dir().display().to_string();
+        let git = format!("git -c core.bare=false --git-dir='{own}' --work-tree=.");
+        assert_eq!(lab.in_owner(&format!("{git} rev-parse refs/gateway/base")), base.to_string());
+        // With an index that knows nothing of what the owner told git to overlook.
+        let differing = lab.in_owner(&format!(
+            "export GIT_INDEX_FILE=../fresh.index; {git} read-tree {base}
+             {git} diff --name-only; {git} ls-files -o | grep -v '^nested/' || true"
+        ));
+        assert_eq!(differing, "", "{script}");
+        let options = DiffOptions::default();
+        let running = lab.spaces.diff_running(&space, &options).await.unwrap();
+        assert_eq!((running.stat.files, running.text.as_str()), (0, ""), "{script}");
+    }
+}
+
+#[tokio::test]
 async fn paths_with_spaces_unicode_colons_quotes_and_newlines_work() {
     for name in ["with space", "ünïcödé", "new\nline", "co:lon", "\"quoted\\", "-dash", "$(x)"]
     {
