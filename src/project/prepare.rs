@@ -10,6 +10,7 @@ use super::bare::{self, Identity};
 use super::branch::BranchName;
 use super::error::{Doing, ProjectError};
 use super::git::Call;
+use super::index::Index;
 use super::leftovers::copy_index;
 use super::note::Note;
 use super::objects;
@@ -122,11 +123,18 @@ impl Workspaces {
             plan.excludes = author.excludes;
             plan.refs = refs;
             let plan = blocking(move || plan.lay_out()).await?;
-            self.check_out(plan.workspace).await
+            let workspace = plan.workspace.clone();
+            let linked = blocking(move || plan.link_objects());
+            let (workspace, ()) = try_join(self.check_out(workspace), linked).await?;
+            Ok(workspace)
         };
-        let mut workspace = made.await?;
-        // Counting is a courtesy: a tree that git cannot read in time must not stop the task.
-        let files = self.changes(repository, view).await.map_or(0, |changes| changes.total());
+        // Counting is a courtesy: a tree that git cannot read in time must not stop the task. It
+        // takes long, so it begins first.
+        let counted = async {
+            let changes = self.changes(repository, view).await;
+            Ok::<_, ProjectError>(changes.map_or(0, |changes| changes.total()))
+        };
+        let (files, mut workspace) = try_join(counted, made).await?;
         if files > 0 {
             workspace.notes.insert(0, Note::UncommittedLeftOut { files });
         }
@@ -189,12 +197,14 @@ impl Workspaces {
         commit.map(Base::Commit).ok_or_else(unknown)
     }
 
-    /// Fills the tree with the base and remembers what the disk says of each file.
+    /// Fills the tree with the base and remembers what the disk says of each file. The clone's own
+    /// objects may still be on their way.
     async fn check_out(&self, mut workspace: Workspace) -> Result<Workspace, ProjectError> {
         let dot_git = workspace.tree.join(".git");
         let call = Call::new("read-tree")
             .git_dir(&dot_git)
             .work_tree(&workspace.tree)
+            .objects(&workspace.git_dir().join("objects"))
             .timeout(self.limits.git_timeout);
         let call = match workspace.base.commit() {
             Some(base) => {
@@ -214,6 +224,11 @@ impl Workspaces {
         let mut notes = Vec::new();
         if workspace.tree.join(".gitmodules").is_file() {
             notes.push(Note::SubmodulesEmpty);
+        }
+        let index = workspace.base_index();
+        let index = fs::read(&index).doing("reading", &index)?;
+        if !Index::read(&index, workspace.format).attributes {
+            return Ok(notes);
         }
         let call = workspace
             .call("ls-files")
@@ -326,7 +341,6 @@ impl Plan {
             bare::write(&dot_git, branch, false, settings, &self.identity)?;
             self.fill(&dot_git)?;
             self.write_refs(&dot_git)?;
-            self.link_objects()?;
         }
         Ok(self)
     }
