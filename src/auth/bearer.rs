@@ -4,7 +4,7 @@
 //! rotated, so that the usual request costs one hash and one look-up, and a revocation holds at the
 //! very next request.
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::Json;
@@ -173,7 +173,7 @@ impl AuthorizationServer {
         &self,
         headers: &HeaderMap,
         origin: &Origin,
-    ) -> Result<AuthorizedRequest, Challenge> {
+    ) -> Result<Arc<AuthorizedRequest>, Challenge> {
         let token = match presented(headers) {
             Presented::Nothing => return Err(Challenge::missing(origin)),
             Presented::Unreadable => return Err(Challenge::invalid_token(origin)),
@@ -197,7 +197,7 @@ impl AuthorizationServer {
         origin: &Origin,
         epoch: u64,
         now: Timestamp,
-    ) -> Result<AuthorizedRequest, Challenge> {
+    ) -> Result<Arc<AuthorizedRequest>, Challenge> {
         let found = self.store().read(|tx| tx.bearer(digest)).map_err(|error: StoreError| {
             super::error::log_failure(&error);
             Challenge::new(ChallengeKind::Unavailable, origin, Scopes::NONE)
@@ -210,14 +210,14 @@ impl AuthorizationServer {
         if !good {
             return Err(Challenge::invalid_token(origin));
         }
-        let request = AuthorizedRequest {
+        let request = Arc::new(AuthorizedRequest {
             subject: OWNER,
             client_id: row.client.id,
             client_name: row.client.name,
             scopes: row.family.scopes,
             family: row.family.id,
             projects: row.client.projects,
-        };
+        });
         self.marks().note(&request, row.token.generation, now);
         // One of a replaced pair is judged anew each time: its end depends on the others.
         if row.token.superseded.is_none() {
@@ -279,11 +279,11 @@ struct Checked {
     origin: Origin,
     generation: u32,
     marked: Timestamp,
-    request: AuthorizedRequest,
+    request: Arc<AuthorizedRequest>,
 }
 
 struct Remembered {
-    request: AuthorizedRequest,
+    request: Arc<AuthorizedRequest>,
     /// The generation to note as used, when a note is due.
     mark: Option<u32>,
 }

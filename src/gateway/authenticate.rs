@@ -38,13 +38,13 @@ impl Authenticate for Bearers {
             .0
             .check_bearer(&parts.headers, &origin)
             .map_err(|challenge| Box::new(challenge.into_response()))?;
-        let projects = match request.projects {
+        let projects = match &request.projects {
             ProjectAccess::All => None,
-            ProjectAccess::Only(projects) => Some(projects.into_iter().collect()),
+            ProjectAccess::Only(projects) => Some(projects.iter().cloned().collect()),
         };
         Ok(Principal {
             key: request.family.as_str().into(),
-            caller: Caller::Client { client_id: request.client_id },
+            caller: Caller::Client { client_id: request.client_id.clone() },
             scopes: request.scopes.iter().filter_map(tool_scope).collect::<BTreeSet<_>>(),
             projects,
         })

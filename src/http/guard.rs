@@ -38,11 +38,7 @@ const LAST_WORDS: Duration = Duration::from_millis(1500);
 
 static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Names one request in the log and in the answer's `X-Request-Id`; a request extension.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct RequestId(pub String);
-
-/// Makes [`RequestId`]s: 16 hexadecimal digits, a random half that tells starts apart and a count.
+/// Names requests in the log and in `X-Request-Id`: 16 hexadecimal digits, a random half that tells starts apart and a count.
 #[derive(Debug)]
 struct RequestIds {
     start: u32,
@@ -59,10 +55,6 @@ impl RequestIds {
         format!("{:08x}{count:08x}", self.start)
     }
 }
-
-/// Cancelled when the gateway begins to shut down: long waits and streams end. A request extension.
-#[derive(Clone, Debug)]
-pub struct Draining(pub CancellationToken);
 
 /// What is known about a connection.
 #[derive(Clone, Debug)]
@@ -126,7 +118,7 @@ impl Guard {
         let (head, body) = request.into_parts();
         let (body, rest) = unread::lend(body);
         let request = Request::from_parts(head, body);
-        let answered = AssertUnwindSafe(self.admit(facts, request, &id)).catch_unwind();
+        let answered = AssertUnwindSafe(self.admit(facts, request)).catch_unwind();
         let mut response = match answered.instrument(span.clone()).await {
             Ok(response) => response,
             Err(_) => internal_error(headers, &id),
@@ -145,12 +137,7 @@ impl Guard {
         response
     }
 
-    async fn admit<B>(
-        &self,
-        facts: &ConnectionFacts,
-        mut request: Request<B>,
-        id: &str,
-    ) -> Response<Body>
+    async fn admit<B>(&self, facts: &ConnectionFacts, mut request: Request<B>) -> Response<Body>
     where
         B: HttpBody<Data = Bytes> + Send + Unpin + 'static,
         B::Error: Into<axum::BoxError>,
@@ -176,8 +163,6 @@ impl Guard {
         let extensions = request.extensions_mut();
         extensions.insert(ingress);
         extensions.insert(origin);
-        extensions.insert(RequestId(id.to_owned()));
-        extensions.insert(Draining(self.parts.draining.clone()));
         let request = request.map(|body| body::bounded(body, bytes_max, BODY_TIME_MAX));
         self.parts.routes.respond(request).await
     }

@@ -1,6 +1,7 @@
 //! Where a request came from, and under which name it was sent here.
 use std::fmt;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 /// How a connection reached the gateway; a request extension. Routes declare which kinds they take.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -28,13 +29,13 @@ pub enum IngressKind {
 /// loopback name the client used otherwise; no trailing slash. A request extension, set by the guard
 /// after it has checked the `Host` header. Issuer, audience and every URL in an answer come from it.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
-pub struct Origin(String);
+pub struct Origin(Arc<str>);
 
 impl Origin {
     /// Takes an origin that the guard has checked.
     #[must_use]
     pub fn new(scheme: &str, authority: &str) -> Self {
-        Self(format!("{scheme}://{authority}"))
+        Self(format!("{scheme}://{authority}").into())
     }
 
     /// The origin as text, without a trailing slash.

@@ -23,7 +23,7 @@ pub use self::arrival::{AcceptWith, Arrival, Io, Listener, Peer};
 pub use self::body::{BodyError, infallible, read_whole};
 pub use self::common::with_common_routes;
 pub use self::forwarded::TrustedProxy;
-pub use self::guard::{ConnectionFacts, Draining, Guard, GuardParts, RequestId};
+pub use self::guard::{ConnectionFacts, Guard, GuardParts};
 pub use self::hosts::{HostError, Hosts, InvalidOrigin, PublicOrigin, Way, page_may_call};
 pub use self::ingress::{Ingress, IngressKind, Origin};
 pub use self::limit::{BearerTicket, RateLimit, RetryAfter};

@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::message::{Glance, INVALID_REQUEST, glance};
 use super::principal::{Authenticate, Principal};
-use super::reply::{folded, in_rpc_shape, is_json, reads_streams, rpc_error};
+use super::reply::{BOTH_FORMS, folded, in_rpc_shape, is_json, reads_streams, rpc_error};
 use super::server::GatewayServer;
 use super::session::{AllBusy, BoundSessions, Hold, in_the_name_of};
 use super::tasks::Tasks;
@@ -240,7 +240,6 @@ impl Shared {
     }
 }
 
-const BOTH_FORMS: HeaderValue = HeaderValue::from_static("application/json, text/event-stream");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const STREAM: HeaderValue = HeaderValue::from_static("text/event-stream");
 

@@ -1,5 +1,6 @@
 //! A first look at a message: enough to refuse what is no JSON-RPC with the right code, and to know
 //! which tool is called, before the protocol's own parser sees it.
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::Deserialize;
@@ -38,7 +39,8 @@ pub(super) struct NotJsonRpc {
 
 /// Looks at one message.
 pub(super) fn glance(bytes: &[u8]) -> Result<Glance, NotJsonRpc> {
-    let envelope: Envelope = serde_json::from_slice(bytes).map_err(|err| explain(bytes, &err))?;
+    let envelope: Envelope<'_> =
+        serde_json::from_slice(bytes).map_err(|err| explain(bytes, &err))?;
     let id = envelope.id.unwrap_or(Value::Null);
     let invalid = |message: &str, id: &Value| NotJsonRpc {
         code: INVALID_REQUEST,
@@ -54,7 +56,7 @@ pub(super) fn glance(bytes: &[u8]) -> Result<Glance, NotJsonRpc> {
             return Err(invalid(rule, &Value::Null));
         }
     };
-    if envelope.jsonrpc.as_deref() != Some("2.0") {
+    if envelope.jsonrpc.as_ref().is_none_or(|version| version.0 != "2.0") {
         return Err(invalid("jsonrpc must be \"2.0\"", &id));
     }
     if envelope.id_is_null {
@@ -64,7 +66,7 @@ pub(super) fn glance(bytes: &[u8]) -> Result<Glance, NotJsonRpc> {
     match (&envelope.method, is_answer) {
         (None, false) => Err(invalid("a message needs a method, a result or an error", &id)),
         (Some(_), true) => Err(invalid("a message has a method or a result, not both", &id)),
-        (Some(method), false) if method == "tools/call" => {
+        (Some(method), false) if method.0 == "tools/call" => {
             Ok(Glance { id, tool: envelope.params.and_then(|params| params.name), is_answer })
         }
         _ => Ok(Glance { id, tool: None, is_answer }),
@@ -85,24 +87,48 @@ fn explain(bytes: &[u8], err: &serde_json::Error) -> NotJsonRpc {
     NotJsonRpc { code, message, id: Value::Null }
 }
 
-struct Envelope {
-    jsonrpc: Option<String>,
+struct Envelope<'a> {
+    jsonrpc: Option<Text<'a>>,
     id: Option<Value>,
     id_is_null: bool,
-    method: Option<String>,
+    method: Option<Text<'a>>,
     params: Option<Params>,
     result: Option<IgnoredAny>,
     error: Option<IgnoredAny>,
 }
 
-impl<'de> Deserialize<'de> for Envelope {
+/// A text that stays where it stands, when it has no escapes.
+struct Text<'a>(Cow<'a, str>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Any;
+        impl<'de> Visitor<'de> for Any {
+            type Value = Text<'de>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string")
+            }
+            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Text<'de>, E> {
+                Ok(Text(Cow::Borrowed(text)))
+            }
+            fn visit_str<E>(self, text: &str) -> Result<Text<'de>, E> {
+                Ok(Text(Cow::Owned(text.to_owned())))
+            }
+        }
+        deserializer.deserialize_str(Any)
+    }
+}
+
+impl<'de> Deserialize<'de> for Envelope<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         #[derive(Deserialize)]
-        struct Fields {
-            jsonrpc: Option<String>,
+        struct Fields<'a> {
+            #[serde(borrow)]
+            jsonrpc: Option<Text<'a>>,
             #[serde(default, deserialize_with = "present")]
             id: Option<Value>,
-            method: Option<String>,
+            #[serde(borrow)]
+            method: Option<Text<'a>>,
             params: Option<Params>,
             #[serde(default, deserialize_with = "present")]
             result: Option<IgnoredAny>,
@@ -112,14 +138,14 @@ impl<'de> Deserialize<'de> for Envelope {
         // A map only: serde would also take a list for a struct.
         struct Object;
         impl<'de> Visitor<'de> for Object {
-            type Value = Fields;
+            type Value = Fields<'de>;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a JSON-RPC message, which is an object")
             }
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Fields, A::Error> {
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Fields<'de>, A::Error> {
                 Fields::deserialize(serde::de::value::MapAccessDeserializer::new(map))
             }
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Fields, A::Error> {
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Fields<'de>, A::Error> {
                 // To its end, so that broken JSON is told from a list.
                 while seq.next_element::<IgnoredAny>()?.is_some() {}
                 Err(serde::de::Error::invalid_type(serde::de::Unexpected::Seq, &self))
@@ -154,7 +180,7 @@ impl<'de> Deserialize<'de> for Params {
             }
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Params, A::Error> {
                 let mut name = None;
-                while let Some(key) = map.next_key::<String>()? {
+                while let Some(Text(key)) = map.next_key()? {
                     if key != "name" {
                         map.next_value::<IgnoredAny>()?;
                     } else if name.is_some() {

@@ -31,6 +31,10 @@ pub(super) fn rpc_error(
 /// Whether the client reads event streams: it names them itself. Who sends `*/*`, nothing, or only
 /// JSON gets JSON.
 pub(super) fn reads_streams(headers: &HeaderMap) -> bool {
+    // What nearly all clients send.
+    if headers.get(header::ACCEPT).is_some_and(|accept| accept == BOTH_FORMS) {
+        return true;
+    }
     let accepts = headers.get_all(header::ACCEPT).iter();
     accepts.filter_map(|accept| accept.to_str().ok()).flat_map(|accept| accept.split(',')).any(
         |range| {
@@ -39,6 +43,10 @@ pub(super) fn reads_streams(headers: &HeaderMap) -> bool {
         },
     )
 }
+
+/// What a client of either era may be answered with.
+pub(super) const BOTH_FORMS: HeaderValue =
+    HeaderValue::from_static("application/json, text/event-stream");
 
 /// Whether a body of this content type is JSON.
 pub(super) fn is_json(headers: &HeaderMap) -> bool {

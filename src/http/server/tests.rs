@@ -10,9 +10,7 @@ use tokio::time::Instant;
 
 use super::*;
 use crate::clock::{ManualClock, SeededEntropy, Timestamp};
-use crate::http::{
-    AcceptWith, Draining, GuardParts, Hosts, PublicOrigin, RateLimit, with_common_routes,
-};
+use crate::http::{AcceptWith, GuardParts, Hosts, PublicOrigin, RateLimit, with_common_routes};
 
 const GET: &str = "GET /healthz HTTP/1.1\r\nhost: t.example\r\n\r\n";
 
@@ -36,13 +34,13 @@ impl Harness {
         let (enter, entered) = watch::channel(0);
         let enter = Arc::new(enter);
         let entering = enter.clone();
+        let waited_for = draining.clone();
         let routes = Router::new()
             .route(
                 "/waits",
-                get(move |request: Request<Body>| async move {
+                get(move || async move {
                     entering.send_modify(|count| *count += 1);
-                    let Draining(draining) = request.extensions().get().cloned().unwrap();
-                    draining.cancelled().await;
+                    waited_for.cancelled().await;
                     "woken"
                 }),
             )

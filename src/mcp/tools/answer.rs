@@ -4,7 +4,7 @@
 //! The second repeats the structured content as JSON for clients that do not know that field
 //! (2025-11-25, tools, structured content), except for what the first shows word for word: nobody
 //! should pay twice for a diff.
-use std::fmt::Write as _;
+use std::fmt::{Display, Write as _};
 
 use rmcp::model::{CallToolResult, ContentBlock};
 use serde::{Serialize, Serializer};
@@ -91,9 +91,9 @@ impl Answer {
     }
 
     /// Adds a line to read.
-    pub(super) fn line(&mut self, line: impl AsRef<str>) {
-        self.body.push_str(line.as_ref());
-        self.body.push('\n');
+    pub(super) fn line(&mut self, line: impl Display) {
+        // Writing to a String cannot fail.
+        let _ = writeln!(self.body, "{line}");
     }
 
     /// Adds a fact for programs.

@@ -117,7 +117,7 @@ fn describe(answer: &mut Answer, task: &Task) {
     let progress = &task.progress;
     answer.fact("project", task.spec.project.as_str());
     answer.fact("executor", task.spec.executor.as_str());
-    answer.line(format!(
+    answer.line(format_args!(
         "{} in {}: {}",
         task.spec.executor,
         task.spec.project,
@@ -125,19 +125,19 @@ fn describe(answer: &mut Answer, task: &Task) {
     ));
     let activity = one_line(&progress.activity, 300);
     if !activity.is_empty() {
-        answer.line(format!("Doing: {activity}"));
+        answer.line(format_args!("Doing: {activity}"));
         answer.fact("activity", activity);
     }
     let says = one_line(&progress.text, 1_000);
     if !says.is_empty() {
-        answer.line(format!("Says: {says}"));
+        answer.line(format_args!("Says: {says}"));
         answer.fact("says", says);
     }
-    answer.line(format!("Turns: {}, cost: ${:.4}", progress.turns, task.cost.usd));
+    answer.line(format_args!("Turns: {}, cost: ${:.4}", progress.turns, task.cost.usd));
     answer.fact("turns", progress.turns);
     answer.fact("cost", cost_fact(task));
     if let Some(reason) = reason(&task.state) {
-        answer.line(format!("Reason: {reason}"));
+        answer.line(format_args!("Reason: {reason}"));
         answer.fact("reason", reason);
     }
 }

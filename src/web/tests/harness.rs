@@ -250,7 +250,7 @@ impl TestGateway {
         self.post_with("/token", &fields, &[("authorization", &basic(client))]).await
     }
 
-    pub(super) fn check(&self, access: &str) -> Result<AuthorizedRequest, Challenge> {
+    pub(super) fn check(&self, access: &str) -> Result<Arc<AuthorizedRequest>, Challenge> {
         let mut headers = HeaderMap::new();
         headers.insert(header::AUTHORIZATION, format!("Bearer {access}").parse().unwrap());
         self.server.check_bearer(&headers, &self.origin)
