@@ -6,7 +6,7 @@ use super::server::AuthorizationServer;
 use crate::clock::Timestamp;
 use crate::model::{
     Client, ClientId, ClientKind, ClientSecret, ProjectAccess, Registration, RevocationReason,
-    Scopes,
+    Scopes, steers,
 };
 use crate::store::StoreError;
 
@@ -236,10 +236,5 @@ fn living(client: Option<Client>, id: &ClientId) -> Result<Client, ClientError> 
 
 /// Whether a name shows as what it is: no control, direction or zero-width characters.
 pub(super) fn is_showable(name: &str) -> bool {
-    let invisible = |it: char| {
-        it.is_control()
-            || matches!(it, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}'
-                | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
-    };
-    (1..=NAME_CHARS_MAX).contains(&name.chars().count()) && !name.chars().any(invisible)
+    (1..=NAME_CHARS_MAX).contains(&name.chars().count()) && !name.chars().any(steers)
 }

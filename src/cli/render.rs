@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::error::CliError;
 use crate::gateway::{TaskDetail, TaskView};
-use crate::model::{Event, EventKind};
+use crate::model::{Event, EventKind, steers};
 
 /// Reads an answer of the gateway as `T`.
 ///
@@ -23,14 +23,8 @@ pub(super) fn typed<T: DeserializeOwned>(value: Value) -> Result<T, CliError> {
 /// Escapes what could steer a terminal: an agent's words are not ours.
 #[must_use]
 pub(super) fn clean(text: &str) -> String {
-    let harmless = |c: char| c == '\n' || c == '\t' || !is_steering(c);
+    let harmless = |c: char| c == '\n' || c == '\t' || !steers(c);
     text.chars().map(|c| if harmless(c) { c } else { '\u{fffd}' }).collect()
-}
-
-/// Control characters, and those that change the direction or visibility of text.
-fn is_steering(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
 fn paint(text: &str, code: &str, colors: bool) -> String {

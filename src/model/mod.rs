@@ -10,6 +10,7 @@ mod grant;
 mod id;
 mod request;
 mod task;
+mod text;
 pub use self::client::{Client, ClientKind, ClientSecret, ProjectAccess, Registration};
 pub use self::device::Device;
 pub use self::event::{Event, EventKind};
@@ -24,3 +25,4 @@ pub use self::task::{
     InvalidTransition, Outcome, Phase, Progress, Run, Task, TaskSpec, TaskState, Verdict,
     Workspace,
 };
+pub use self::text::steers;

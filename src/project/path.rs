@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::platform;
+use crate::model::steers;
 
 /// A path inside a tree: any bytes but NUL, `/` between the names.
 ///
@@ -42,7 +43,7 @@ impl fmt::Display for RepoPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let plain = std::str::from_utf8(&self.0)
             .ok()
-            .filter(|text| !text.chars().any(|c| c.is_control() || c == '"' || is_steering(c)));
+            .filter(|text| !text.chars().any(|c| c == '"' || steers(c)));
         if let Some(text) = plain {
             return f.write_str(text);
         }
@@ -53,7 +54,7 @@ impl fmt::Display for RepoPath {
                     '"' | '\\' => write!(f, "\\{c}")?,
                     '\n' => f.write_str("\\n")?,
                     '\t' => f.write_str("\\t")?,
-                    c if c.is_control() || is_steering(c) => {
+                    c if steers(c) => {
                         let mut buffer = [0; 4];
                         for byte in c.encode_utf8(&mut buffer).bytes() {
                             write!(f, "\\{byte:03o}")?;
@@ -68,11 +69,6 @@ impl fmt::Display for RepoPath {
         }
         f.write_str("\"")
     }
-}
-
-/// Characters that change the direction or the look of the text around them.
-const fn is_steering(c: char) -> bool {
-    matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
 impl Serialize for RepoPath {

@@ -2,14 +2,9 @@
 use std::borrow::Cow;
 use std::fmt::Write;
 
-/// Whether `c` could break out of a line, move the cursor or reorder the text around it.
-fn is_unsafe(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
-            | '\u{200e}' | '\u{200f}' | '\u{61c}' | '\u{feff}')
-}
+use crate::model::steers;
 
-/// `text` with those characters shown: a newline as `\n`, an escape as `\u{1b}`.
+/// `text` with what steers shown: a newline as `\n`, an escape as `\u{1b}`.
 pub(super) fn escape(text: &str) -> Cow<'_, str> {
     escape_except(text, |_| false)
 }
@@ -20,7 +15,7 @@ pub(super) fn escape_for_json(text: &str) -> Cow<'_, str> {
 }
 
 fn escape_except(text: &str, keep: impl Fn(char) -> bool) -> Cow<'_, str> {
-    let shown = |c: char| is_unsafe(c) && !keep(c);
+    let shown = |c: char| steers(c) && !keep(c);
     if !text.contains(shown) {
         return Cow::Borrowed(text);
     }
@@ -58,7 +53,7 @@ mod tests {
     proptest! {
         #[test]
         fn nothing_unsafe_is_left(text in any::<String>()) {
-            prop_assert!(!escape(&text).contains(is_unsafe));
+            prop_assert!(!escape(&text).contains(steers));
         }
     }
 }

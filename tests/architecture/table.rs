@@ -27,7 +27,11 @@ pub(crate) const MODULES: &[Module] = &[
     module(
         0,
         "telemetry",
-        &[("clock", "log lines and files say when"), ("config", "its settings are a section")],
+        &[
+            ("clock", "log lines and files say when"),
+            ("config", "its settings are a section"),
+            ("model", "one rule tells which characters can forge a line"),
+        ],
     ),
     module(1, "store", &[]),
     module(1, "secret", &[]),

@@ -4,6 +4,8 @@
 //! direction marks become visible signs, and what is cut off is counted.
 use serde_json::Value;
 
+use crate::model::steers;
+
 /// Longest line, in characters, without the mark of what was cut.
 const CHARS_MAX: usize = 240;
 /// Shapes of well-known keys; the rest of a word that begins so is not shown.
@@ -125,13 +127,7 @@ fn visible(c: char) -> char {
     match c {
         '\n' | '\r' | '\u{2028}' | '\u{2029}' => '⏎',
         '\t' => ' ',
-        '\u{200b}'..='\u{200f}'
-        | '\u{202a}'..='\u{202e}'
-        | '\u{2060}'..='\u{206f}'
-        | '\u{feff}'
-        | '\u{ad}'
-        | '\u{e0000}'..='\u{e007f}' => '\u{fffd}',
-        c if c.is_control() => '\u{fffd}',
+        c if steers(c) => '\u{fffd}',
         c => c,
     }
 }

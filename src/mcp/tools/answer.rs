@@ -10,7 +10,7 @@ use rmcp::model::{CallToolResult, ContentBlock};
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value, json};
 
-use crate::model::{ChangedFile, DiffStat, Task, TaskState};
+use crate::model::{ChangedFile, DiffStat, Task, TaskState, steers};
 
 /// Most characters of an answer, structured content included.
 pub(super) const CHARS_MAX: usize = 100_000;
@@ -214,13 +214,9 @@ impl ToolError {
     }
 }
 
-/// Text of agents as others may see it: control characters other than line ends and tabs, and the
-/// marks that reorder text, are replaced.
+/// Text of agents as others may see it: what steers is replaced, except for line ends and tabs.
 pub(super) fn clean(text: &str) -> String {
-    let is_bad = |c: char| {
-        (c.is_control() && !matches!(c, '\n' | '\t' | '\r'))
-            || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
+    let is_bad = |c: char| steers(c) && !matches!(c, '\n' | '\t' | '\r');
     text.chars().map(|c| if is_bad(c) { '\u{fffd}' } else { c }).collect()
 }
 
