@@ -7,6 +7,8 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use futures::stream::FuturesUnordered;
+use futures::{FutureExt, StreamExt};
 use http::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -161,6 +163,14 @@ fn admit(shared: &Arc<Shared>, connections: &TaskTracker, arrival: Arrival, kind
     });
 }
 
+/// How a connection ends that does not end by itself.
+enum End {
+    /// Cut off.
+    Now,
+    /// After the request under way.
+    Gently,
+}
+
 async fn drive(shared: &Shared, io: TokioIo<Paced>, facts: ConnectionFacts, activity: Activity) {
     let service = service_fn(|request: Request<Incoming>| {
         let request = request.map(|body| activity.arriving(body));
@@ -176,18 +186,22 @@ async fn drive(shared: &Shared, io: TokioIo<Paced>, facts: ConnectionFacts, acti
         .max_header_size(HEAD_BYTES_MAX)
         .max_buf_size(BUFFER_BYTES_MAX);
     let mut connection = pin!(builder.serve_connection(io, service));
-    let mut overdue = pin!(activity.overdue());
-    let ended = tokio::select! {
-        biased;
-        ended = connection.as_mut() => ended,
-        () = shared.cut_off.cancelled() => return,
-        () = overdue.as_mut() => return,
-        () = shared.draining.cancelled() => {
-            connection.as_mut().graceful_shutdown();
-            tokio::select! {
-                ended = connection.as_mut() => ended,
-                () = shared.cut_off.cancelled() => return,
-                () = overdue => return,
+    // Looked at only when one of them has something to say, not at every request: asking all three
+    // takes four locks.
+    let mut ends: FuturesUnordered<_> = [
+        shared.cut_off.cancelled().map(|()| End::Now).boxed(),
+        activity.overdue().map(|()| End::Now).boxed(),
+        shared.draining.cancelled().map(|()| End::Gently).boxed(),
+    ]
+    .into_iter()
+    .collect();
+    let ended = loop {
+        tokio::select! {
+            biased;
+            ended = connection.as_mut() => break ended,
+            Some(end) = ends.next() => match end {
+                End::Now => return,
+                End::Gently => connection.as_mut().graceful_shutdown(),
             }
         }
     };
