@@ -1,6 +1,7 @@
 use serde_json::{Value, json};
 
 use super::fixture::*;
+use super::sdk::SdkClient;
 use crate::mcp::client::{Client, Era};
 
 const TOOLS: [&str; 7] = [
@@ -19,31 +20,43 @@ fn loopback() -> reqwest::Client {
     reqwest::Client::builder().no_proxy().build().unwrap()
 }
 
+/// What both clients must see, ours and rmcp's.
+macro_rules! a_client_works_in_both_eras {
+    ($client:ty) => {
+        for era in [Era::Legacy, Era::Modern] {
+            let mut stack = Stack::new();
+            let (server, url) = stack.serve().await;
+            let client = <$client>::connect(loopback(), &url, "all", era).await.unwrap();
+            assert_eq!(client.tools().await.unwrap(), TOOLS, "{era:?}");
+            let call = arguments(json!({ "prompt": "do it", "project": "beta" }));
+            let started = client.call("start_task", call).await.unwrap();
+            assert!(!started.is_error, "{}", started.text);
+            let first_line = format!("state=queued task={} next=check_task\n", id(9));
+            assert!(started.text.starts_with(&first_line), "{}", started.text);
+            let structured = started.structured.unwrap();
+            assert_eq!(structured["task_id"], json!(id(9)));
+            assert_eq!(structured["cursor"], "90");
+            let call = arguments(json!({ "task_id": id(2) }));
+            let result = client.call("get_result", call).await.unwrap();
+            assert!(result.text.contains("All done.\nSee the diff."), "{}", result.text);
+            let refused = client.call("get_result", arguments(json!({}))).await.unwrap();
+            assert!(refused.is_error, "{}", refused.text);
+            assert_eq!(stack.endpoint.sessions(), usize::from(era == Era::Legacy));
+            client.close().await;
+            assert_eq!(stack.endpoint.sessions(), 0);
+            server.shutdown().await;
+        }
+    };
+}
+
 #[tokio::test]
 async fn a_real_client_works_in_both_eras_over_a_real_socket() {
-    for era in [Era::Legacy, Era::Modern] {
-        let mut stack = Stack::new();
-        let (server, url) = stack.serve().await;
-        let client = Client::connect(loopback(), &url, "all", era).await.unwrap();
-        assert_eq!(client.tools().await.unwrap(), TOOLS, "{era:?}");
-        let started = client
-            .call("start_task", arguments(json!({ "prompt": "do it", "project": "beta" })))
-            .await
-            .unwrap();
-        assert!(!started.is_error, "{}", started.text);
-        assert!(
-            started.text.starts_with(&format!("state=queued task={} next=check_task\n", id(9)))
-        );
-        let structured = started.structured.unwrap();
-        assert_eq!(structured["task_id"], json!(id(9)));
-        assert_eq!(structured["cursor"], "90");
-        let result =
-            client.call("get_result", arguments(json!({ "task_id": id(2) }))).await.unwrap();
-        assert!(result.text.contains("All done.\nSee the diff."), "{}", result.text);
-        assert_eq!(stack.endpoint.sessions(), usize::from(era == Era::Legacy));
-        client.close().await;
-        server.shutdown().await;
-    }
+    a_client_works_in_both_eras!(SdkClient);
+}
+
+#[tokio::test]
+async fn the_client_of_doctor_works_in_both_eras_over_a_real_socket() {
+    a_client_works_in_both_eras!(Client);
 }
 
 #[tokio::test]
@@ -51,7 +64,9 @@ async fn a_refused_client_is_told_so_and_a_garbage_token_never_reaches_a_tool() 
     let mut stack = Stack::new();
     let (_server, url) = stack.serve().await;
     for era in [Era::Legacy, Era::Modern] {
-        assert!(Client::connect(loopback(), &url, "garbage", era).await.is_err());
+        assert!(SdkClient::connect(loopback(), &url, "garbage", era).await.is_err());
+        let error = Client::connect(loopback(), &url, "garbage", era).await.unwrap_err();
+        assert!(error.to_string().contains("HTTP 401"), "{error}");
     }
     assert!(stack.tasks.calls().is_empty());
 }

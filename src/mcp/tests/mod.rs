@@ -6,6 +6,7 @@ mod flood;
 mod fuzz;
 mod refusals;
 mod schema;
+mod sdk;
 mod sessions;
 mod tools;
 mod waiting;
