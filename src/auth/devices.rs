@@ -18,13 +18,19 @@ pub const DEVICE_COOKIE: &str = "__Host-gateway_device";
 pub const DEVICE_LIFETIME: Duration = Duration::from_secs(90 * 24 * 3600);
 const PREFIX: &str = "gwd_";
 
-/// A device that was just paired.
+/// What a pairing link or code has opened.
 #[derive(Clone, Debug)]
-pub struct Paired {
-    /// The device.
-    pub device: Device,
-    /// The value of `Set-Cookie`: a secret.
-    pub set_cookie: super::OpaqueToken,
+pub enum Paired {
+    /// A device that from now on stands for the owner.
+    Device {
+        /// The device.
+        device: Device,
+        /// The value of `Set-Cookie`: a secret.
+        set_cookie: super::OpaqueToken,
+    },
+    /// One look at the page, on this very machine: cookies of plain http would be shared with every
+    /// other local port, so nothing is remembered.
+    LocalPage,
 }
 
 /// Why a device was not paired.
@@ -33,8 +39,8 @@ pub enum PairError {
     /// The form came from elsewhere.
     #[error("This form was not sent from this gateway's own page.")]
     CrossSite,
-    /// The page was not opened over https.
-    #[error("Devices are paired through the gateway's https address only.")]
+    /// A code was sent by plain http, where only a link opens the page.
+    #[error("On this computer the page opens by the link that `gateway pair` prints.")]
     NotHttps,
     /// The link paired a device before.
     #[error("This pairing link was used already.")]
@@ -74,8 +80,7 @@ impl PairError {
                 "Open the connector URL again and pair from there."
             }
             Self::NotHttps => {
-                "On this computer no pairing is needed: when an app asks for access, type the code \
-                 that `gateway pair` shows."
+                "Open that link here. When an app asks for access, type the code into its page."
             }
             Self::Used | Self::UnknownToken => {
                 "Run `gateway pair` on your machine and scan the fresh code. If you did not use this \
@@ -159,11 +164,9 @@ impl AuthorizationServer {
         if !super::consent::comes_from_us(headers, origin) {
             return Err(PairError::CrossSite);
         }
-        if !origin.is_https() {
-            return Err(PairError::NotHttps);
-        }
         let params = Params::parse(form)?;
         match (params.text("token")?, params.text("code")?) {
+            (None, Some(_)) if !origin.is_https() => return Err(PairError::NotHttps),
             (Some(token), _) => {
                 self.pairings().redeem_token(token).map_err(|refusal| match refusal {
                     TokenRefusal::Used => PairError::Used,
@@ -177,6 +180,9 @@ impl AuthorizationServer {
                 })?;
             }
             (None, None) => return Err(PairError::Nothing),
+        }
+        if !origin.is_https() {
+            return Ok(Paired::LocalPage);
         }
         self.register_device(headers).await
     }
@@ -208,7 +214,7 @@ impl AuthorizationServer {
             cookie.expose(),
             DEVICE_LIFETIME.as_secs(),
         ));
-        Ok(Paired { device, set_cookie })
+        Ok(Paired::Device { device, set_cookie })
     }
 
     /// The paired device that sent a request, if one did. Cookies count on https origins only.

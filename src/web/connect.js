@@ -7,7 +7,8 @@
     field.value = token;
     field.disabled = false;
     document.getElementById("by-code").hidden = true;
-    document.getElementById("code").disabled = true;
+    var code = document.getElementById("code");
+    if (code) code.disabled = true;
     document.getElementById("by-link").hidden = false;
   }
   document.querySelectorAll("button[data-copy]").forEach(function (button) {

@@ -7,7 +7,7 @@ use maud::{Markup, html};
 
 use super::Pages;
 use super::page::{Forms, not_a_form, respond, retry_after, trouble};
-use crate::auth::{AuthorizationServer, Challenge, OpaqueToken, routes};
+use crate::auth::{AuthorizationServer, Challenge, OpaqueToken, Paired, routes};
 use crate::http::{Ingress, Origin};
 use crate::model::Client;
 
@@ -72,15 +72,32 @@ pub(super) async fn pair(
         Some(client) if client.is_confidential() => (pages.secrets)(client.id.clone()).await,
         _ => None,
     };
+    let credentials = credentials(client.as_ref(), &Shown::Now(secret.as_ref()));
+    let Paired::Device { set_cookie, .. } = paired else {
+        let content = html! {
+            h1 { "Connect an app on this computer" }
+            section {
+                h2 { "1. Add the server" }
+                p.soft { "Paste this URL into the app:" }
+                (copyable("url", &origin.url("/mcp")))
+            }
+            (credentials)
+            p.soft {
+                "When the app asks for access, a page opens that wants a code: "
+                code { "gateway pair" } " shows it."
+            }
+        };
+        return respond(StatusCode::OK, "gateway: connect an app", Forms::Own, &content);
+    };
     let content = html! {
         h1 { "This device is paired" }
         p.soft { "From now on one tap here allows your apps to connect." }
         (add_connector(&pages.server, &origin))
-        (credentials(client.as_ref(), &Shown::Now(secret.as_ref())))
+        (credentials)
     };
     let mut response =
         respond(StatusCode::OK, "gateway: this device is paired", Forms::Own, &content);
-    if let Ok(mut cookie) = HeaderValue::from_str(paired.set_cookie.expose()) {
+    if let Ok(mut cookie) = HeaderValue::from_str(set_cookie.expose()) {
         cookie.set_sensitive(true);
         response.headers_mut().insert(header::SET_COOKIE, cookie);
     }
@@ -110,13 +127,17 @@ fn page(
         html! {
             h1 { "Connect to this gateway" }
             section {
-                h2 { "Without pairing" }
-                p { "Devices are paired over https only. Here, give your app this URL:" }
+                h2 { "An app on this computer" }
+                p { "Give your app this URL:" }
                 (copyable("url", &origin.url("/mcp")))
-                p {
-                    "When the app asks for access, a page opens that wants a code. Run "
-                    code { "gateway pair" } " to see it; "
-                    code { "gateway clients list" } " names your client ids."
+                form method="post" action="/pair" id="by-link" hidden {
+                    input type="hidden" id="token" name="token" disabled;
+                    button type="submit" { "Show client id and secret" }
+                }
+                p id="by-code" {
+                    "For the client id and secret run " code { "gateway pair" } " and open the link \
+                     that it prints. When the app asks for access, a page opens that wants the code \
+                     below that link."
                 }
             }
         }

@@ -52,6 +52,13 @@ pub(in crate::cli) fn write_qr_file(pairing: &Value, file: &Path) -> Result<(), 
     })
 }
 
+/// Whether a phone that scans `url` comes to this gateway.
+fn leads_here(url: &str) -> bool {
+    !["http://127.0.0.1:", "http://localhost:", "http://[::1]:"]
+        .iter()
+        .any(|it| url.starts_with(it))
+}
+
 /// The code of `url` for the terminal on stdout; a line that says why not, where it would not be
 /// readable; nothing where nobody looks.
 #[must_use]
@@ -63,6 +70,9 @@ pub(in crate::cli) fn drawing(context: &Context, url: &str) -> String {
         width: size.map_or(80, |size| usize::from(size.columns)),
         color: context.colors(),
     };
+    if terminal.is_tty && !leads_here(url) {
+        return "no other device reaches this address, so there is no QR code to scan\n".to_owned();
+    }
     match code.render_for(terminal) {
         Rendering::Code(drawing) if terminal.color => drawing,
         Rendering::Code(drawing) => format!("{drawing}{UNCOLOURED_NOTE}\n"),

@@ -139,14 +139,20 @@ async fn over_plain_http_no_device_is_paired_and_no_cookie_counts() {
     gateway.origin = Origin::new("http", "127.0.0.1:8765");
     let token = gateway.server.pairings().open().url_fragment;
     let answer = gateway.post("/pair", &[("token", &token)]).await;
-    assert_eq!(answer.status, StatusCode::FORBIDDEN);
+    assert_eq!(answer.status, StatusCode::OK);
     assert_eq!(answer.header(header::SET_COOKIE), "");
+    assert!(answer.body.contains(client.client.id.as_str()), "the link opens the page, once");
+    assert_eq!(gateway.post("/pair", &[("token", &token)]).await.status, StatusCode::GONE);
+    assert_eq!(gateway.server.devices().unwrap().len(), 1, "the one of the https address");
+    let code = gateway.server.pairings().open().code;
+    let answer = gateway.post("/pair", &[("code", &code)]).await;
+    assert_eq!(answer.status, StatusCode::FORBIDDEN);
     let query = gateway.query(client.client.id.as_str(), &[]);
     let page = gateway.get_with_cookie(&query, &cookie).await;
     assert!(page.body.contains("name=\"code\""), "cookies of local ports are anybody's");
     let connect = gateway.get("/pair").await;
     assert!(connect.body.contains("http://127.0.0.1:8765/mcp"));
-    assert!(!connect.body.contains("<form"));
+    assert!(!connect.body.contains("name=\"code\""));
 }
 
 #[tokio::test]
@@ -177,4 +183,6 @@ async fn the_pages_read_as_shown_here() {
     insta::assert_snapshot!("link_used", main(&gateway.post("/pair", &[("token", &token)]).await));
     gateway.origin = Origin::new("http", "localhost:8765");
     insta::assert_snapshot!("connect_local", main(&gateway.get("/pair").await));
+    let token = gateway.server.pairings().open().url_fragment;
+    insta::assert_snapshot!("local_page", main(&gateway.post("/pair", &[("token", &token)]).await));
 }
