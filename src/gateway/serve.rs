@@ -160,7 +160,11 @@ impl Gateway {
         let probe = Probe::new(entropy.clone());
         let (shown, shown_now) = watch::channel(Shown::of(config, workspaces.clone()));
         let mcp = McpParts {
-            tasks: Arc::new(EngineTasks::new(engine.clone(), state.store.clone(), shown_now)),
+            tasks: Arc::new(EngineTasks::new(
+                engine.clone(),
+                state.store.clone(),
+                shown_now.clone(),
+            )),
             auth: Arc::new(Bearers::new(auth.clone())),
             clock: clock.clone(),
             entropy: entropy.clone(),
@@ -234,7 +238,7 @@ impl Gateway {
             store: state.store.clone(),
             clock: clock.clone(),
             clients,
-            workspaces,
+            shown: shown_now,
             running: Some((engine.clone(), shared.clone())),
         };
         match admin {

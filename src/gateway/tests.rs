@@ -1,7 +1,7 @@
 //! The whole gateway, started and ended in this process.
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use gateway_os::folders::Folders;
@@ -18,9 +18,17 @@ secrets.backend = \"file\"
 ";
 
 fn setup(folder: &Path) -> Setup {
+    setup_that_reads(folder, Arc::default())
+}
+
+/// The settings of every test, followed by what `more` holds at the time.
+fn setup_that_reads(folder: &Path, more: Arc<Mutex<String>>) -> Setup {
     let env = BTreeMap::from([("HOME".to_owned(), folder.display().to_string())]);
     let (load_env, cwd) = (env.clone(), folder.to_owned());
-    let load = move || Config::load(None, Some(SETTINGS), &load_env, &Overrides::new(&cwd));
+    let load = move || {
+        let text = format!("{SETTINGS}{}", more.lock().unwrap());
+        Config::load(None, Some(&text), &load_env, &Overrides::new(&cwd))
+    };
     Setup {
         loaded: load().unwrap(),
         load_config: Arc::new(load),
@@ -71,4 +79,38 @@ async fn tasks_of_a_project_that_never_was_are_refused_with_the_nearest_name() {
     owner.store.write(move |tx| tx.insert_task(&mut old)).await.unwrap();
     assert_eq!(list("removed", &[]).await.unwrap()["tasks"].as_array().unwrap().len(), 1);
     list("removed", &["failed"]).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_project_counts_for_the_owner_from_the_reload_that_brings_it_to_the_one_that_takes_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let project = folder.path().join("alpha");
+    std::fs::create_dir(&project).unwrap();
+    let more = Arc::<Mutex<String>>::default();
+    let gateway = Gateway::start(setup_that_reads(folder.path(), more.clone())).await.unwrap();
+    let mint = |name: &str| {
+        gateway.owner().call(Call::MintClient {
+            name: name.to_owned(),
+            scopes: Vec::new(),
+            projects: vec!["alpha".to_owned()],
+            public: true,
+            rotate: false,
+        })
+    };
+    let list = || {
+        let project = Some("alpha".to_owned());
+        gateway.owner().call(Call::ListTasks { states: Vec::new(), project, limit: 5 })
+    };
+    list().await.unwrap_err();
+
+    *more.lock().unwrap() = format!("projects.alpha.path = {:?}", project.display().to_string());
+    gateway.reload().await.unwrap();
+    mint("one").await.unwrap();
+    list().await.unwrap();
+
+    more.lock().unwrap().clear();
+    gateway.reload().await.unwrap();
+    mint("two").await.unwrap_err();
+    list().await.unwrap_err();
+    gateway.shut_down().await;
 }
