@@ -148,3 +148,18 @@ pub(super) fn print_text(text: &str) -> Result<(), CliError> {
         _ => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_configuration_that_cannot_be_read_is_told_with_what_cures_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("config.toml");
+        std::fs::write(&file, b"# caf\xe9\n").unwrap();
+        assert_eq!(read_config(&file).unwrap_err().hint(), "save it as UTF-8");
+        assert_eq!(read_config(folder.path()).unwrap_err().hint(), "name a file, not a folder");
+        assert_eq!(read_config(&folder.path().join("none")), Ok(None));
+    }
+}

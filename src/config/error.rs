@@ -42,7 +42,12 @@ impl ConfigError {
     #[must_use]
     pub fn hint(&self) -> String {
         match self {
-            Self::Unreadable { .. } => "check its owner and permissions".to_owned(),
+            Self::Unreadable { kind, .. } => match kind {
+                ErrorKind::InvalidData => "save it as UTF-8",
+                ErrorKind::IsADirectory => "name a file, not a folder",
+                _ => "check its owner and permissions",
+            }
+            .to_owned(),
             Self::Syntax { .. } => {
                 "texts stand in double quotes and sections in square brackets; correct the line, \
                  then run `gateway config check`"
