@@ -114,3 +114,25 @@ async fn a_project_counts_for_the_owner_from_the_reload_that_brings_it_to_the_on
     list().await.unwrap_err();
     gateway.shut_down().await;
 }
+
+#[tokio::test]
+async fn a_place_for_the_secret_is_told_of_a_client_that_has_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let setup = setup(folder.path());
+    let (owner, _state) =
+        Owner::alone(&setup.folders, &setup.loaded.config, &setup.env, setup.clock).unwrap();
+    let mint = |name: &str, public: bool| {
+        owner.call(Call::MintClient {
+            name: name.to_owned(),
+            scopes: Vec::new(),
+            projects: Vec::new(),
+            public,
+            rotate: false,
+        })
+    };
+    let public = mint("public", true).await.unwrap();
+    assert!(public["client_secret"].is_null() && public["kept_in"].is_null(), "{public}");
+    let confidential = mint("confidential", false).await.unwrap();
+    assert!(confidential["client_secret"].is_string(), "{confidential}");
+    assert_eq!(confidential["kept_in"], "secrets file");
+}
