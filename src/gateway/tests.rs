@@ -136,3 +136,26 @@ async fn a_place_for_the_secret_is_told_of_a_client_that_has_one() {
     assert!(confidential["client_secret"].is_string(), "{confidential}");
     assert_eq!(confidential["kept_in"], "secrets file");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_status_names_the_keys_that_wait_for_a_restart_until_they_are_as_at_the_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let more = Arc::<Mutex<String>>::default();
+    let gateway = Gateway::start(setup_that_reads(folder.path(), more.clone())).await.unwrap();
+    let waiting = || gateway.status()["needs_restart"].clone();
+    assert_eq!(waiting(), serde_json::json!([]));
+
+    *more.lock().unwrap() = "limits.burst = 7\nlog.level = \"debug\"\n".to_owned();
+    gateway.reload().await.unwrap();
+    assert_eq!(waiting(), serde_json::json!(["limits.burst"]));
+    // Another reload changes nothing about that, and neither does one that is refused.
+    gateway.reload().await.unwrap();
+    *more.lock().unwrap() = "limits".to_owned();
+    gateway.reload().await.unwrap_err();
+    assert_eq!(waiting(), serde_json::json!(["limits.burst"]));
+
+    more.lock().unwrap().clear();
+    gateway.reload().await.unwrap();
+    assert_eq!(waiting(), serde_json::json!([]));
+    gateway.shut_down().await;
+}
