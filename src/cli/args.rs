@@ -1,7 +1,10 @@
 //! The command line. The names are fixed (DESIGN §4.1); a command is here when it works.
 use std::path::PathBuf;
 
+use clap::builder::{PathBufValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::qr::QrFormat;
 
 /// Hand work from Claude on your phone to the agents on your own machine.
 #[derive(Debug, Parser)]
@@ -110,7 +113,7 @@ pub struct ServeArgs {
     #[arg(long)]
     pub no_open: bool,
     /// Write the QR code of the pairing link to this file (.png or .svg), for you alone
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = image_file())]
     pub qr_file: Option<PathBuf>,
 }
 
@@ -152,7 +155,7 @@ pub struct DoctorArgs {
 #[derive(Args, Clone, Debug)]
 pub struct PairArgs {
     /// Write the QR code to this file (.png or .svg), for you alone
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = image_file())]
     pub qr_file: Option<PathBuf>,
 }
 
@@ -327,4 +330,26 @@ pub enum ServiceCommand {
         #[arg(long)]
         print: bool,
     },
+}
+
+/// A path whose name tells the format of an image.
+fn image_file() -> impl TypedValueParser<Value = PathBuf> {
+    PathBufValueParser::new().try_map(|path| QrFormat::from_path(&path).map(|_| path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_qr_file_of_no_known_format_is_wrong_usage() {
+        for command in ["serve", "pair"] {
+            let parse = |file: &str| Cli::try_parse_from(["gateway", command, "--qr-file", file]);
+            parse("a.png").unwrap();
+            parse("a.SVG").unwrap();
+            let error = parse("x.gif").unwrap_err();
+            assert_eq!(error.exit_code(), 2);
+            assert!(error.to_string().contains("it must end in .png or .svg"), "{error}");
+        }
+    }
 }

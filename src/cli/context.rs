@@ -2,14 +2,14 @@
 //! terminal. The only place of the program that reads the process's environment.
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::io::{IsTerminal, Write};
-use std::path::PathBuf;
+use std::io::{ErrorKind, IsTerminal, Write};
+use std::path::{Path, PathBuf};
 
 use gateway_os::folders::Folders;
 
 use super::args::Global;
 use super::error::{CliError, Exit};
-use crate::config::{Config, Loaded, Overrides};
+use crate::config::{Config, ConfigError, Loaded, Overrides};
 
 /// The world of one command.
 #[derive(Debug)]
@@ -59,21 +59,13 @@ impl Context {
     /// When it cannot be read, or was named and is missing.
     pub(super) fn config_text(&self) -> Result<Option<String>, CliError> {
         let path = &self.folders.config_file;
-        match std::fs::read_to_string(path) {
-            Ok(text) => Ok(Some(text)),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                if self.global.config.is_some() {
-                    let message = format!("there is no configuration file {}", path.display());
-                    return Err(CliError::new(Exit::Config, message)
-                        .hint("check the path after --config, or leave it out"));
-                }
-                Ok(None)
-            }
-            Err(error) => {
-                let message = format!("cannot read {}: {error}", path.display());
-                Err(CliError::new(Exit::Config, message).hint("check its owner and permissions"))
-            }
+        let text = read_config(path)?;
+        if text.is_none() && self.global.config.is_some() {
+            let message = format!("there is no configuration file {}", path.display());
+            return Err(CliError::new(Exit::Config, message)
+                .hint("check the path after --config, or leave it out"));
         }
+        Ok(text)
     }
 
     /// The configuration.
@@ -127,6 +119,23 @@ impl Context {
     }
 }
 
+/// The text of a configuration file; none when there is no such file.
+///
+/// # Errors
+///
+/// When there is one and its text cannot be had.
+pub(super) fn read_config(path: &Path) -> Result<Option<String>, ConfigError> {
+    match std::fs::read_to_string(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(ConfigError::Unreadable {
+            path: path.to_owned(),
+            kind: error.kind(),
+            message: error.to_string(),
+        }),
+    }
+}
+
 /// Writes to stdout; a reader that has gone away is no error.
 ///
 /// # Errors
@@ -135,7 +144,22 @@ impl Context {
 pub(super) fn print_text(text: &str) -> Result<(), CliError> {
     let mut stdout = std::io::stdout().lock();
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error.into()),
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_configuration_that_cannot_be_read_is_told_with_what_cures_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("config.toml");
+        std::fs::write(&file, b"# caf\xe9\n").unwrap();
+        assert_eq!(read_config(&file).unwrap_err().hint(), "save it as UTF-8");
+        assert_eq!(read_config(folder.path()).unwrap_err().hint(), "name a file, not a folder");
+        assert_eq!(read_config(&folder.path().join("none")), Ok(None));
     }
 }

@@ -1,5 +1,6 @@
 //! What can be wrong with a config, said so that the line can be corrected.
 use std::fmt;
+use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use serde_json::Value;
@@ -9,6 +10,16 @@ use super::key::{Key, Origin};
 /// Why a config could not be loaded.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum ConfigError {
+    /// There is a file, and its text cannot be had.
+    #[error("cannot read {}: {message}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What kind of failure it is.
+        kind: ErrorKind,
+        /// What the system says.
+        message: String,
+    },
     /// The file is not TOML.
     #[error("{}:{line}:{column}: not valid TOML: {message}", path.display())]
     Syntax {
@@ -31,6 +42,12 @@ impl ConfigError {
     #[must_use]
     pub fn hint(&self) -> String {
         match self {
+            Self::Unreadable { kind, .. } => match kind {
+                ErrorKind::InvalidData => "save it as UTF-8",
+                ErrorKind::IsADirectory => "name a file, not a folder",
+                _ => "check its owner and permissions",
+            }
+            .to_owned(),
             Self::Syntax { .. } => {
                 "texts stand in double quotes and sections in square brackets; correct the line, \
                  then run `gateway config check`"
@@ -56,11 +73,11 @@ impl ConfigError {
         !self.problems().is_empty() && self.problems().iter().all(is_usage)
     }
 
-    /// Every single problem; none when the file is not TOML at all.
+    /// Every single problem; none when the file is not TOML at all, or cannot be read.
     #[must_use]
     pub fn problems(&self) -> &[Problem] {
         match self {
-            Self::Syntax { .. } => &[],
+            Self::Unreadable { .. } | Self::Syntax { .. } => &[],
             Self::Invalid(problems) => problems,
         }
     }

@@ -28,7 +28,8 @@ impl Clients {
         Self { auth, secrets, clock }
     }
 
-    /// Makes a client; `{client_id, client_secret, name, scopes}`.
+    /// Makes a client; `{client_id, client_secret, name, scopes, kept_in}`, without secret and place
+    /// for a public one.
     ///
     /// # Errors
     ///
@@ -146,13 +147,15 @@ impl Clients {
 
     fn minted_json(&self, minted: &Minted) -> Value {
         let client = &minted.client;
+        // A public client has no secret, and nothing is kept of it.
+        let kept_in = minted.secret.as_ref().map(|_| self.secrets.vault().source().to_string());
         json!({
             "schema": 1,
             "client_id": client.id,
             "client_secret": minted.secret.as_ref().map(|secret| secret.expose()),
             "name": client.name,
             "scopes": client.scopes.names(),
-            "kept_in": self.secrets.vault().source().to_string(),
+            "kept_in": kept_in,
             "old_secret_valid_until": minted.old_secret_until.map(|at| at.to_string()),
         })
     }

@@ -25,10 +25,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use gateway_os::folders::{Folders, PrivateDirError};
+use tokio::sync::watch;
 
 pub use self::owner::{Owner, Running};
 pub use self::serve::{Gateway, LoadConfig, SetLogLevel, Setup};
 pub use self::state::{State, StateError};
+use self::tools::Shown;
 pub use self::view::{EventPage, RequestView, TaskDetail, TaskView};
 pub use self::workspaces::ProjectWorkspaces;
 use crate::auth::AuthorizationServer;
@@ -126,7 +128,9 @@ impl Owner {
         let secrets = vault::secrets(config, folders, env)?;
         let clients = clients::Clients::new(auth, secrets, clock.clone());
         let workspaces = ProjectWorkspaces::new(config, folders, env, clock.clone());
-        Ok((Self { store, clock, clients, workspaces, running: None }, state))
+        // Nothing is reloaded here: the projects stay what they are now.
+        let (_, shown) = watch::channel(Shown::of(config, workspaces));
+        Ok((Self { store, clock, clients, shown, running: None }, state))
     }
 }
 

@@ -5,9 +5,12 @@ use std::time::Duration;
 
 use futures::future::BoxFuture;
 use serde_json::{Value, json};
+use tokio::sync::watch;
 
 use super::admin::{Call, CallError, CallErrorKind};
+use super::tools::Shown;
 use super::view::{EventPage, RequestView, TaskDetail, TaskView};
+use super::workspaces::ProjectWorkspaces;
 use crate::clock::Clock;
 use crate::model::{Answer, Answerer, Decision, Request, RequestState, Task, TaskId};
 use crate::store::{Store, TaskFilter};
@@ -46,7 +49,8 @@ pub struct Owner {
     pub(super) store: Store,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) clients: super::clients::Clients,
-    pub(super) workspaces: super::workspaces::ProjectWorkspaces,
+    /// The projects, as the last reload left them.
+    pub(super) shown: watch::Receiver<Shown>,
     /// The engine and the rest of a running gateway; none when the owner's command works alone.
     pub(super) running: Option<(EngineHandle, Arc<dyn Running>)>,
 }
@@ -89,12 +93,17 @@ impl Owner {
     /// A client held to a project that does not exist could do nothing, and something unforeseen as
     /// soon as there is one of that name.
     fn check_projects(&self, names: &[String]) -> Result<(), CallError> {
+        let workspaces = self.workspaces();
         for name in names {
-            self.workspaces.registry().find(Some(name)).map_err(|error| {
+            workspaces.registry().find(Some(name)).map_err(|error| {
                 CallError::invalid(error, "`gateway projects list` names the projects")
             })?;
         }
         Ok(())
+    }
+
+    fn workspaces(&self) -> ProjectWorkspaces {
+        self.shown.borrow().workspaces.clone()
     }
 
     fn running(&self) -> Result<&(EngineHandle, Arc<dyn Running>), CallError> {
@@ -212,7 +221,7 @@ impl Owner {
     ) -> Result<Value, CallError> {
         let task = self.find(text)?;
         let mut diff =
-            self.workspaces.whole_diff(&task, path, stat_only).await.map_err(|error| {
+            self.workspaces().whole_diff(&task, path, stat_only).await.map_err(|error| {
                 let hint = "`gateway tasks show` tells the task's state and notes";
                 CallError::new(CallErrorKind::Failed, error, hint)
             })?;

@@ -98,6 +98,8 @@ struct Shared {
     auth: AuthorizationServer,
     engine: EngineHandle,
     shown: watch::Sender<Shown>,
+    /// What the parts that no reload reaches were made from.
+    started: Config,
     loaded: Mutex<Loaded>,
     problems: Mutex<Vec<String>>,
     load_config: LoadConfig,
@@ -160,7 +162,11 @@ impl Gateway {
         let probe = Probe::new(entropy.clone());
         let (shown, shown_now) = watch::channel(Shown::of(config, workspaces.clone()));
         let mcp = McpParts {
-            tasks: Arc::new(EngineTasks::new(engine.clone(), state.store.clone(), shown_now)),
+            tasks: Arc::new(EngineTasks::new(
+                engine.clone(),
+                state.store.clone(),
+                shown_now.clone(),
+            )),
             auth: Arc::new(Bearers::new(auth.clone())),
             clock: clock.clone(),
             entropy: entropy.clone(),
@@ -221,6 +227,7 @@ impl Gateway {
             auth,
             engine: engine.clone(),
             shown,
+            started: config.clone(),
             loaded: Mutex::new(loaded.clone()),
             problems: Mutex::default(),
             load_config: setup.load_config.clone(),
@@ -234,7 +241,7 @@ impl Gateway {
             store: state.store.clone(),
             clock: clock.clone(),
             clients,
-            workspaces,
+            shown: shown_now,
             running: Some((engine.clone(), shared.clone())),
         };
         match admin {
@@ -367,6 +374,12 @@ impl Shared {
         self.loaded.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// The keys whose values differ from those that the gateway started with and still works by.
+    fn needs_restart(&self) -> Vec<String> {
+        let changes = config::changes(&self.started, &self.loaded().config).into_iter();
+        changes.filter(|change| change.needs_restart).map(|change| change.key.to_string()).collect()
+    }
+
     fn local_url(&self) -> String {
         format!("http://{}", self.local)
     }
@@ -395,6 +408,7 @@ impl Running for Shared {
                 "detail": tunnel.detail(),
                 "hint": tunnel.hint(),
             },
+            "needs_restart": self.needs_restart(),
             "problems": problems,
         })
     }
@@ -421,7 +435,12 @@ impl Running for Shared {
             *self.problems.lock().unwrap_or_else(PoisonError::into_inner) =
                 problem.into_iter().collect();
             match &result {
-                Ok(changes) => tracing::info!(%changes, "configuration reloaded"),
+                Ok(changes) => tracing::info!(
+                    taken_over = listed(&changes["taken_over"]),
+                    needs_restart = listed(&changes["needs_restart"]),
+                    project_faults = listed(&changes["project_faults"]),
+                    "configuration reloaded"
+                ),
                 Err(error) => tracing::error!(%error, "configuration not reloaded"),
             }
             result
@@ -465,6 +484,12 @@ impl Shared {
             "project_faults": workspaces.faults(),
         }))
     }
+}
+
+/// The texts of a list in one, for a field of the log.
+fn listed(texts: &Value) -> String {
+    let texts = texts.as_array().into_iter().flatten().filter_map(Value::as_str);
+    texts.collect::<Vec<_>>().join(", ")
 }
 
 fn surroundings(

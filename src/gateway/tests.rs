@@ -1,7 +1,7 @@
 //! The whole gateway, started and ended in this process.
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use gateway_os::folders::Folders;
@@ -18,9 +18,17 @@ secrets.backend = \"file\"
 ";
 
 fn setup(folder: &Path) -> Setup {
+    setup_that_reads(folder, Arc::default())
+}
+
+/// The settings of every test, followed by what `more` holds at the time.
+fn setup_that_reads(folder: &Path, more: Arc<Mutex<String>>) -> Setup {
     let env = BTreeMap::from([("HOME".to_owned(), folder.display().to_string())]);
     let (load_env, cwd) = (env.clone(), folder.to_owned());
-    let load = move || Config::load(None, Some(SETTINGS), &load_env, &Overrides::new(&cwd));
+    let load = move || {
+        let text = format!("{SETTINGS}{}", more.lock().unwrap());
+        Config::load(None, Some(&text), &load_env, &Overrides::new(&cwd))
+    };
     Setup {
         loaded: load().unwrap(),
         load_config: Arc::new(load),
@@ -71,4 +79,83 @@ async fn tasks_of_a_project_that_never_was_are_refused_with_the_nearest_name() {
     owner.store.write(move |tx| tx.insert_task(&mut old)).await.unwrap();
     assert_eq!(list("removed", &[]).await.unwrap()["tasks"].as_array().unwrap().len(), 1);
     list("removed", &["failed"]).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_project_counts_for_the_owner_from_the_reload_that_brings_it_to_the_one_that_takes_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let project = folder.path().join("alpha");
+    std::fs::create_dir(&project).unwrap();
+    let more = Arc::<Mutex<String>>::default();
+    let gateway = Gateway::start(setup_that_reads(folder.path(), more.clone())).await.unwrap();
+    let mint = |name: &str| {
+        gateway.owner().call(Call::MintClient {
+            name: name.to_owned(),
+            scopes: Vec::new(),
+            projects: vec!["alpha".to_owned()],
+            public: true,
+            rotate: false,
+        })
+    };
+    let list = || {
+        let project = Some("alpha".to_owned());
+        gateway.owner().call(Call::ListTasks { states: Vec::new(), project, limit: 5 })
+    };
+    list().await.unwrap_err();
+
+    *more.lock().unwrap() = format!("projects.alpha.path = {:?}", project.display().to_string());
+    gateway.reload().await.unwrap();
+    mint("one").await.unwrap();
+    list().await.unwrap();
+
+    more.lock().unwrap().clear();
+    gateway.reload().await.unwrap();
+    mint("two").await.unwrap_err();
+    list().await.unwrap_err();
+    gateway.shut_down().await;
+}
+
+#[tokio::test]
+async fn a_place_for_the_secret_is_told_of_a_client_that_has_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let setup = setup(folder.path());
+    let (owner, _state) =
+        Owner::alone(&setup.folders, &setup.loaded.config, &setup.env, setup.clock).unwrap();
+    let mint = |name: &str, public: bool| {
+        owner.call(Call::MintClient {
+            name: name.to_owned(),
+            scopes: Vec::new(),
+            projects: Vec::new(),
+            public,
+            rotate: false,
+        })
+    };
+    let public = mint("public", true).await.unwrap();
+    assert!(public["client_secret"].is_null() && public["kept_in"].is_null(), "{public}");
+    let confidential = mint("confidential", false).await.unwrap();
+    assert!(confidential["client_secret"].is_string(), "{confidential}");
+    assert_eq!(confidential["kept_in"], "secrets file");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_status_names_the_keys_that_wait_for_a_restart_until_they_are_as_at_the_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let more = Arc::<Mutex<String>>::default();
+    let gateway = Gateway::start(setup_that_reads(folder.path(), more.clone())).await.unwrap();
+    let waiting = || gateway.status()["needs_restart"].clone();
+    assert_eq!(waiting(), serde_json::json!([]));
+
+    *more.lock().unwrap() = "limits.burst = 7\nlog.level = \"debug\"\n".to_owned();
+    gateway.reload().await.unwrap();
+    assert_eq!(waiting(), serde_json::json!(["limits.burst"]));
+    // Another reload changes nothing about that, and neither does one that is refused.
+    gateway.reload().await.unwrap();
+    *more.lock().unwrap() = "limits".to_owned();
+    gateway.reload().await.unwrap_err();
+    assert_eq!(waiting(), serde_json::json!(["limits.burst"]));
+
+    more.lock().unwrap().clear();
+    gateway.reload().await.unwrap();
+    assert_eq!(waiting(), serde_json::json!([]));
+    gateway.shut_down().await;
 }

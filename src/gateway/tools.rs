@@ -22,7 +22,7 @@ const INSPECT_LIMIT: Duration = Duration::from_secs(5);
 /// Events read for the lines of `output_lines`; several lines may come of one.
 const TAIL_EVENTS: usize = 200;
 
-/// What of the configuration the tools show; replaced as a whole by a reload.
+/// What of the configuration the tools and the owner see; replaced as a whole by a reload.
 #[derive(Clone, Debug)]
 pub(super) struct Shown {
     /// The projects.

@@ -1,4 +1,6 @@
 //! `gateway serve`.
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use gateway_os::control::{Request, Requests};
@@ -10,12 +12,12 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::cli::args::{LogFormatArg, ServeArgs};
 use crate::cli::browser;
 use crate::cli::commands::pair;
-use crate::cli::context::{Context, print_text};
+use crate::cli::context::{Context, print_text, read_config};
 use crate::cli::error::CliError;
 use crate::clock::{Clock, OsEntropy, SystemClock};
 use crate::config::{Config, Overrides};
 use crate::gateway::admin::{AdminClient, Call, CallError};
-use crate::gateway::{Gateway, Setup, orphans};
+use crate::gateway::{Gateway, LoadConfig, Setup, orphans};
 use crate::telemetry::{self, LogFormat, Telemetry, Verbosity};
 
 /// Exit code of a gateway that was told twice to end.
@@ -78,16 +80,14 @@ fn setup(
     loaded: crate::config::Loaded,
     telemetry: &Arc<Telemetry>,
 ) -> Setup {
-    let (file, env) = (context.folders.config_file.clone(), context.env.clone());
-    let load_config = move || {
-        // A file that has gone away stands for the defaults, as at the start.
-        let text = std::fs::read_to_string(&file).ok();
-        Config::load(Some(&file), text.as_deref(), &env, &overrides)
-    };
     let log = telemetry.clone();
     Setup {
         loaded,
-        load_config: Arc::new(load_config),
+        load_config: load_again(
+            context.folders.config_file.clone(),
+            context.env.clone(),
+            overrides,
+        ),
         set_log_level: Arc::new(move |level| log.set_level(level)),
         folders: context.folders.clone(),
         env: context.env.clone(),
@@ -95,6 +95,16 @@ fn setup(
         clock: Arc::new(SystemClock) as Arc<dyn Clock>,
         entropy: Arc::new(OsEntropy),
     }
+}
+
+/// Loads the configuration of a running gateway again, under the flags of its start.
+fn load_again(file: PathBuf, env: BTreeMap<String, String>, overrides: Overrides) -> LoadConfig {
+    Arc::new(move || {
+        // A file that has gone away stands for the defaults, as at the start; one that is there and
+        // cannot be read stands for nothing.
+        let text = read_config(&file)?;
+        Config::load(Some(&file), text.as_deref(), &env, &overrides)
+    })
 }
 
 async fn serve(
@@ -303,4 +313,31 @@ fn first_client_lines(client: &Value) -> String {
         lines += &format!("client secret  kept in the {}", text("kept_in"));
     }
     lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reload_takes_the_defaults_for_no_file_and_for_no_other_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("config.toml");
+        let home = folder.path().display().to_string();
+        let env = BTreeMap::from([("HOME".to_owned(), home)]);
+        let load = load_again(file.clone(), env, Overrides::new(folder.path()));
+        let told = |name: &str| {
+            let error = load().unwrap_err().to_string();
+            assert!(
+                error.starts_with(&format!("cannot read {}: ", file.display())),
+                "{name}: {error}"
+            );
+        };
+        assert_eq!(load().unwrap().config, Config::default());
+        std::fs::write(&file, b"[log]\nlevel = \"d\xe9bug\"\n").unwrap();
+        told("Latin-1");
+        std::fs::remove_file(&file).unwrap();
+        std::fs::create_dir(&file).unwrap();
+        told("a folder");
+    }
 }

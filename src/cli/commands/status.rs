@@ -46,7 +46,9 @@ async fn follow(context: &Context, mut status: Value) -> Result<(), CliError> {
 
 /// Whether anything but the clock moved.
 fn changed(before: &Value, now: &Value) -> bool {
-    ["state", "public_url", "tunnel", "problems"].iter().any(|key| before[key] != now[key])
+    ["state", "public_url", "tunnel", "needs_restart", "problems"]
+        .iter()
+        .any(|key| before[key] != now[key])
 }
 
 fn lines(status: &Value) -> String {
@@ -68,6 +70,11 @@ fn lines(status: &Value) -> String {
     });
     let tasks = tasks.filter(|tasks| !tasks.is_empty());
     out += &format!("tasks    {}\n", tasks.map_or("none".to_owned(), |tasks| tasks.join(", ")));
+    let waiting = status["needs_restart"].as_array().into_iter().flatten();
+    let waiting: Vec<&str> = waiting.filter_map(Value::as_str).collect();
+    if !waiting.is_empty() {
+        out += &format!("restart  needed for {}\n", waiting.join(", "));
+    }
     for problem in status["problems"].as_array().into_iter().flatten() {
         out += &format!("problem  {}\n", text(problem));
     }
@@ -79,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_failed_tunnel_tells_cause_and_cure_on_lines_of_their_own() {
+    fn a_failed_tunnel_and_keys_that_wait_are_told_on_lines_of_their_own() {
         let status = serde_json::json!({
             "state": "running",
             "local_url": "http://127.0.0.1:8765",
@@ -91,6 +98,7 @@ mod tests {
                 "hint": "store another authtoken",
             },
             "tasks": { "running": 2 },
+            "needs_restart": ["limits.burst", "server.listen"],
             "problems": ["one"],
         });
         insta::assert_snapshot!(lines(&status), @r"
@@ -100,6 +108,7 @@ mod tests {
         tunnel   ngrok, failed: ngrok said no; really
         hint     store another authtoken
         tasks    2 running
+        restart  needed for limits.burst, server.listen
         problem  one
         ");
     }

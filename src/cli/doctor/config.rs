@@ -1,4 +1,7 @@
 //! `config`: whether the configuration can be read and means something.
+use std::io::ErrorKind;
+use std::path::Path;
+
 use futures::future::BoxFuture;
 
 use super::finding::word;
@@ -31,12 +34,23 @@ fn look(world: &World) -> Finding {
             "correct the path after --config, or leave it out; `gateway config path` names the \
              usual file",
         ),
-        Err(ConfigFault::Unreadable(path, error)) => Finding::fail(
+        Err(ConfigFault::Wrong(ConfigError::Unreadable { path, kind, message })) => Finding::fail(
             "the configuration file cannot be read",
-            format!("{}: {error}", path.display()),
-            format!("chmod u+r {0}; sudo chown \"$(id -un)\" {0}", word(path)),
+            format!("{}: {message}", path.display()),
+            readable(path, *kind),
         ),
         Err(ConfigFault::Wrong(error)) => wrong(error),
+    }
+}
+
+/// What makes a file readable.
+fn readable(path: &Path, kind: ErrorKind) -> String {
+    match kind {
+        ErrorKind::InvalidData => "save it as UTF-8".to_owned(),
+        ErrorKind::IsADirectory => {
+            "name a file, not a folder; `gateway config path` tells which one is read".to_owned()
+        }
+        _ => format!("chmod u+r {0}; sudo chown \"$(id -un)\" {0}", word(path)),
     }
 }
 

@@ -13,7 +13,7 @@ use tokio::sync::OnceCell;
 
 use super::Skipped;
 use super::machine::{Machine, ThisMachine};
-use crate::cli::context::Context;
+use crate::cli::context::{Context, read_config};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, ConfigError, Loaded};
 use crate::executor::claude::Claude;
@@ -50,9 +50,7 @@ pub(in crate::cli) struct World {
 pub(super) enum ConfigFault {
     /// The file that was named is missing.
     Missing(PathBuf),
-    /// The file cannot be read.
-    Unreadable(PathBuf, std::io::Error),
-    /// What it says is wrong.
+    /// The file cannot be read, or what it says is wrong.
     Wrong(ConfigError),
 }
 
@@ -186,16 +184,10 @@ impl World {
 
 fn load(context: &Context) -> Result<Loaded, ConfigFault> {
     let path = &context.folders.config_file;
-    let text = match std::fs::read_to_string(path) {
-        Ok(text) => Some(text),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            if context.global.config.is_some() {
-                return Err(ConfigFault::Missing(path.clone()));
-            }
-            None
-        }
-        Err(error) => return Err(ConfigFault::Unreadable(path.clone(), error)),
-    };
+    let text = read_config(path).map_err(ConfigFault::Wrong)?;
+    if text.is_none() && context.global.config.is_some() {
+        return Err(ConfigFault::Missing(path.clone()));
+    }
     Config::load(Some(path), text.as_deref(), &context.env, &context.no_overrides())
         .map_err(ConfigFault::Wrong)
 }
