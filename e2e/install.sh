@@ -256,6 +256,18 @@ check 'from a prefix of one'"'"'s own' code 0 as_user sh "$installer" --binary "
 check 'the program is there' test -x "$home/my opt/bin/gateway"
 check 'with its completions' test -s "$home/my opt/share/fish/vendor_completions.d/gateway.fish"
 check 'it says that this is not in the PATH' says 'not in your PATH'
+# What keeps an agent alive without a gateway: a process of that kind, and the record that names it.
+run=$home/.local/state/gateway/tasks/t1/run
+mkdir -p "$run"
+sh -c 'exec sh -c "while :; do sleep 0.1; done" gateway __shim "$1"' sh "$run" &
+shim=$!
+printf '{"protocol":1,"shim":{"pid":%s,"start_time":1,"boot_id":"x"},"agent":null}' "$shim" >"$run/shim.json"
+purge() { as_user sh "$installer" --uninstall --purge --prefix "$home/my opt"; }
+check 'a purge below a living agent is refused' code 1 purge
+check 'with the process to end' says "kill $shim;"
+check 'the program stays' test -x "$home/my opt/bin/gateway"
+check 'and so does the state' test -e "$run/shim.json"
+kill "$shim" && ! wait "$shim"
 check 'it purges' code 0 as_user sh "$installer" --uninstall --purge --prefix "$home/my opt"
 check 'configuration and tasks are gone, read-only ones too' \
     test ! -e "$home/.config/gateway" -a ! -e "$home/.local/state/gateway"

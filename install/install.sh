@@ -160,6 +160,58 @@ purge_secrets() {
     esac
 }
 
+# The folder with the gateway's state that a purge removes.
+state_folder() {
+    if [ "$(uname -s)" = Darwin ]; then
+        printf '%s\n' "$HOME/Library/Application Support/gateway/state"
+    else
+        case ${XDG_STATE_HOME:-} in
+            /*) printf '%s\n' "$XDG_STATE_HOME/gateway" ;;
+            *) printf '%s\n' "$HOME/.local/state/gateway" ;;
+        esac
+    fi
+}
+
+# The processes that keep agents alive, which outlive the gateway on purpose. A run tells its own in
+# run/shim.json; a process of that id which is something else by now does not count.
+living_runs() {
+    for record in "$(state_folder)"/tasks/*/run/shim.json; do
+        [ -f "$record" ] || continue
+        pid=$(tr -d ' \n' <"$record" | sed -n 's/.*"shim":{[^}]*"pid":\([0-9][0-9]*\).*/\1/p')
+        [ -n "$pid" ] || continue
+        if [ -d /proc/self ]; then
+            words=$(tr '\0' ' ' 2>/dev/null <"/proc/$pid/cmdline" || :)
+        else
+            words=$(ps -o args= -p "$pid" || :)
+        fi 2>/dev/null
+        case $words in
+            *' __shim '*) printf '%s\n' "$pid" ;;
+        esac
+    done
+}
+
+# Whether a gateway runs, be it one that is stuck.
+is_up() {
+    case $("$program" status 2>&1 >/dev/null && echo answered) in
+        *answered | *'did not answer'*) return 0 ;;
+        *) return 1 ;;
+    esac
+}
+
+# Removing the folders of agents that work would leave them working where nobody finds them.
+refuse_living_runs() { # how many seconds they have to end
+    left=$1
+    while pids=$(living_runs | tr '\n' ' ') && [ -n "$pids" ]; do
+        if [ "$left" = 0 ]; then
+            pids=${pids% }
+            fail "agents of tasks are running (process $pids), so nothing was removed" \
+                "end them with their processes: kill $pids; then run this again"
+        fi
+        left=$((left - 1))
+        sleep 1
+    done
+}
+
 purge_data() {
     if [ "$(uname -s)" = Darwin ]; then
         drop_folder "$HOME/Library/Application Support/gateway"
@@ -168,10 +220,7 @@ purge_data() {
             /*) drop_folder "$XDG_CONFIG_HOME/gateway" ;;
             *) drop_folder "$HOME/.config/gateway" ;;
         esac
-        case ${XDG_STATE_HOME:-} in
-            /*) drop_folder "$XDG_STATE_HOME/gateway" ;;
-            *) drop_folder "$HOME/.local/state/gateway" ;;
-        esac
+        drop_folder "$(state_folder)"
         case ${XDG_RUNTIME_DIR:-} in
             /*) drop_folder "$XDG_RUNTIME_DIR/gateway" ;;
         esac
@@ -184,15 +233,20 @@ purge_data() {
 }
 
 run_uninstall() {
-    if [ -x "$program" ]; then
-        if [ -n "$purge" ] && "$program" status >/dev/null 2>&1; then
-            "$program" tasks cancel all || note 'running tasks could not be cancelled'
+    if [ -n "$purge" ]; then
+        patience=0
+        if [ -x "$program" ] && "$program" status >/dev/null 2>&1; then
+            # Agents are asked to end before they are made to.
+            if "$program" tasks cancel all; then patience=30; else note 'running tasks could not be cancelled'; fi
         fi
+        refuse_living_runs "$patience"
+    fi
+    if [ -x "$program" ]; then
         if ! "$program" service uninstall; then
             fail 'the service could not be removed, so nothing else was' 'follow the hint above, then run this again'
         fi
-        if [ -n "$purge" ] && "$program" status >/dev/null 2>&1; then
-            fail 'a gateway is still running, so its data was not removed' 'end it (Ctrl-C where it runs), then run this again'
+        if [ -n "$purge" ] && is_up; then
+            fail 'a gateway is still running, so its data was not removed' 'end it (Ctrl-C where it runs; gateway status names one that is stuck), then run this again'
         fi
     fi
     if [ -f "$manifest" ]; then

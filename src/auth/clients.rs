@@ -12,6 +12,8 @@ use crate::store::StoreError;
 
 const NAME_CHARS_MAX: usize = 64;
 const PROJECTS_MAX: usize = 64;
+/// Most secrets of one client that are valid at a time, the newest included.
+const SECRETS_MAX: usize = 4;
 
 /// What the owner asks for with `mint-client`.
 #[derive(Clone, Debug)]
@@ -58,6 +60,16 @@ pub enum ClientError {
     /// The client has no secret to rotate.
     #[error("the client {0} is public: it has no secret to rotate")]
     Public(ClientId),
+    /// Every secret that can be replaced was promised to stay valid for a while yet.
+    #[error(
+        "the client {id} has {SECRETS_MAX} valid secrets, and no more: the next of them ends at {until}"
+    )]
+    SecretsPromised {
+        /// The client.
+        id: ClientId,
+        /// When the first of them ends.
+        until: Timestamp,
+    },
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -73,6 +85,10 @@ impl ClientError {
             Self::Projects => "leave --project out to allow every project",
             Self::Unknown(_) => "`gateway clients list` shows the clients",
             Self::Revoked(_) | Self::Public(_) => "make a new client with `gateway mint-client`",
+            Self::SecretsPromised { .. } => {
+                "use the newest secret, or rotate again after that; a leaked one ends at once with \
+                 `gateway clients revoke`"
+            }
             Self::Store(error) => error.hint(),
         }
     }
@@ -123,11 +139,13 @@ impl AuthorizationServer {
         Ok(Minted { client, secret, old_secret_until: None })
     }
 
-    /// Gives a client a new secret; the one before stays valid for `keep_old_for`, older ones end.
+    /// Gives a client a new secret; the one before stays valid for `keep_old_for`, and those before
+    /// it for as long as was said when they were replaced.
     ///
     /// # Errors
     ///
-    /// [`ClientError`]; then the secrets are as before.
+    /// [`ClientError`]; then the secrets are as before. [`ClientError::SecretsPromised`] when too
+    /// many of them are valid.
     pub async fn rotate(
         &self,
         id: &ClientId,
@@ -142,7 +160,12 @@ impl AuthorizationServer {
                 let ClientKind::Confidential { secrets } = &mut client.kind else {
                     return Err(ClientError::Public(id));
                 };
-                secrets.truncate(1);
+                secrets.retain(|secret| secret.is_valid(now));
+                if secrets.len() >= SECRETS_MAX {
+                    let ends = secrets.iter().filter_map(|secret| secret.expires_at);
+                    let until = ends.min().unwrap_or(until);
+                    return Err(ClientError::SecretsPromised { id, until });
+                }
                 for old in secrets.iter_mut() {
                     old.expires_at = Some(old.expires_at.map_or(until, |at| at.min(until)));
                 }

@@ -19,8 +19,8 @@ use super::settings::AuthSettings;
 use crate::clock::Timestamp;
 use crate::http::{Ingress, Origin};
 use crate::model::{
-    Audience, AuthorizationCode, Client, ROTATION_GRACE, RefreshVerdict, RevocationReason, Scopes,
-    Supersession, Token, TokenDigest, TokenFamily, TokenKind,
+    Audience, AuthorizationCode, Client, ROTATION_GRACE, RefreshVerdict, RevocationReason, Scope,
+    Scopes, Supersession, Token, TokenDigest, TokenFamily, TokenKind,
 };
 use crate::store::{StoreError, WriteTx};
 
@@ -190,12 +190,17 @@ impl AuthorizationServer {
         origin: &Origin,
     ) -> Result<Presented, OAuthError> {
         let presented = OpaqueToken::new(required(params, "refresh_token")?);
-        let scopes = Scopes::from_text(params.text("scope")?.unwrap_or_default());
+        let asked = params.text("scope")?.unwrap_or_default();
         let (known, audience) = (presented.digest(), audience(origin));
         let family = self.store().read(|tx| tx.token(&known))?.map(|(_, family)| family);
-        if family
-            .is_some_and(|family| family.client_id == client.id && !family.scopes.covers(scopes))
-        {
+        // RFC 6749 §6: what was not granted is refused. Who asks for a part of what was granted gets
+        // all of it and is told so (§3.3): scopes belong to the family, not to one token of it. Names
+        // that mean nothing here are passed over, as `/authorize` does: some clients repeat them.
+        let granted = |scopes: Scopes| {
+            let mut names = asked.split(' ').filter(|name| !name.is_empty());
+            names.all(|name| Scope::from_name(name).is_none_or(|scope| scopes.contains(scope)))
+        };
+        if family.is_some_and(|it| it.client_id == client.id && !granted(it.scopes)) {
             return Err(OAuthError::InvalidScope);
         }
         let salt = self.entropy().bytes();

@@ -87,6 +87,18 @@ impl From<AdminClientError> for CliError {
             AdminClientError::NotRunning => {
                 Self::new(Exit::Unavailable, error).hint("start it with `gateway serve`")
             }
+            AdminClientError::Silent { pid } => {
+                let hint = pid.map_or_else(
+                    || "end it, then run `gateway serve`; its tasks go on".to_owned(),
+                    |pid| {
+                        format!(
+                            "let it go on with `kill -CONT {pid}`, or end it with `kill -KILL \
+                             {pid}` and run `gateway serve`; its tasks go on"
+                        )
+                    },
+                );
+                Self::new(Exit::Unavailable, error).hint(hint)
+            }
             AdminClientError::Broken(_) | AdminClientError::Protocol(_) => {
                 Self::failed(error).hint("restart the gateway, then run `gateway doctor`")
             }

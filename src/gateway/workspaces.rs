@@ -95,9 +95,9 @@ impl ProjectWorkspaces {
     ///
     /// A sentence.
     pub async fn diff(&self, task: &Task, options: &DiffOptions) -> Result<Diff, WorkspaceError> {
-        let workspaces = self.inner.git.clone().map_err(WorkspaceError)?;
+        let workspaces = self.inner.git.clone().map_err(WorkspaceError::Failed)?;
         if task.workspace.is_none() {
-            return Err(WorkspaceError(format!(
+            return Err(WorkspaceError::Failed(format!(
                 "task {} has no workspace: it is {}",
                 task.id,
                 task.state.name()
@@ -194,7 +194,7 @@ impl Workspaces for ProjectWorkspaces {
     fn prepare(&self, task: &Task) -> BoxFuture<'static, Result<Prepared, WorkspaceError>> {
         let (this, task) = (self.clone(), task.clone());
         async move {
-            let workspaces = this.inner.git.clone().map_err(WorkspaceError)?;
+            let workspaces = this.inner.git.clone().map_err(WorkspaceError::Failed)?;
             let work_dir = this.work_dir(&task);
             // A crash between the making and the storing leaves a whole workspace behind.
             let workspace = match workspaces.load(&work_dir) {
@@ -218,7 +218,7 @@ impl Workspaces for ProjectWorkspaces {
     fn settle(&self, task: &Task) -> BoxFuture<'static, Result<Settled, WorkspaceError>> {
         let (this, task) = (self.clone(), task.clone());
         async move {
-            let workspaces = this.inner.git.clone().map_err(WorkspaceError)?;
+            let workspaces = this.inner.git.clone().map_err(WorkspaceError::Failed)?;
             let workspace = workspaces.load(&this.work_dir(&task)).map_err(sentence)?;
             let now = this.inner.clock.now();
             let settled = workspaces.settle(&workspace, now).await.map_err(sentence)?;
@@ -288,7 +288,7 @@ impl ProjectWorkspaces {
 
     fn project(&self, task: &Task) -> Result<&Project, WorkspaceError> {
         let found = self.inner.registry.find(Some(&task.spec.project));
-        found.map_err(|error| WorkspaceError(error.to_string()))
+        found.map_err(|error| WorkspaceError::Failed(error.to_string()))
     }
 }
 
@@ -296,7 +296,12 @@ impl ProjectWorkspaces {
 fn sentence(error: ProjectError) -> WorkspaceError {
     // These texts reach the chat: no absolute paths. The log has the whole of it.
     tracing::warn!(error = %error, hint = error.hint(), "workspace");
-    WorkspaceError(error.for_chat())
+    match error {
+        ProjectError::TreeReplaced(_) | ProjectError::TreeDeleted(_) => {
+            WorkspaceError::Gone(error.for_chat())
+        }
+        _ => WorkspaceError::Failed(error.for_chat()),
+    }
 }
 
 fn project_of(name: &config::ProjectName, section: &ProjectSection) -> Result<Project, String> {

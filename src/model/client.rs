@@ -56,9 +56,9 @@ pub enum Registration {
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum ClientKind {
-    /// Holds a secret; two of them while it is being rotated.
+    /// Holds a secret; several of them while it is being rotated.
     Confidential {
-        /// Newest first, at most two.
+        /// Newest first, a handful at most.
         secrets: Vec<ClientSecret>,
     },
     /// Holds none; its grants rest on PKCE and the owner's consent.

@@ -89,6 +89,9 @@ pub enum ProjectError {
     /// The folder that the task worked in was replaced by something else.
     #[error("{} is no longer the folder that the task was given", .0.display())]
     TreeReplaced(PathBuf),
+    /// The folder that the task worked in is not there any more.
+    #[error("{}, the folder that the task was given, was deleted", .0.display())]
+    TreeDeleted(PathBuf),
     /// The result fails git's checks, so that it must not enter the project.
     #[error("the task's result fails git's checks: {0}")]
     Unsound(String),
@@ -119,6 +122,9 @@ impl ProjectError {
             }
             Self::TreeReplaced(_) => {
                 "the folder that the task was given was replaced by something else".to_owned()
+            }
+            Self::TreeDeleted(_) => {
+                "the folder that the task was given was deleted while the task ran".to_owned()
             }
             Self::Unsound(_) => "the task's result fails git's checks".to_owned(),
             Self::Git(
@@ -168,6 +174,9 @@ impl ProjectError {
                 "take what you need from the task's folder by hand, or add the rest to .gitignore"
             }
             Self::TreeReplaced(_) => "look into the task's folder before removing it",
+            Self::TreeDeleted(_) => {
+                "start the task again, and tell it to leave its folder in place"
+            }
             Self::Unsound(_) => {
                 "the files are in the task's folder and in its diff; take them by hand"
             }
@@ -207,6 +216,7 @@ mod tests {
             ProjectError::NoWorkspace(path()),
             ProjectError::FolderTooLarge { path: path(), files_max: 1, bytes_max: 1 },
             ProjectError::TreeReplaced(path()),
+            ProjectError::TreeDeleted(path()),
         ] {
             assert!(error.to_string().contains("/home/ada"), "{error}");
             assert!(!error.for_chat().contains('/'), "{}", error.for_chat());

@@ -100,9 +100,12 @@ impl Scope {
     ///
     /// When the tree is not a plain folder any more, holds too much, or git fails.
     pub(super) async fn state(&self, git: &Git) -> Result<State, ProjectError> {
-        let real = self.work_tree.symlink_metadata().is_ok_and(|meta| meta.is_dir());
-        if !real {
-            return Err(ProjectError::TreeReplaced(self.work_tree.clone()));
+        match self.work_tree.symlink_metadata() {
+            Ok(meta) if meta.is_dir() => {}
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Err(ProjectError::TreeDeleted(self.work_tree.clone()));
+            }
+            Ok(_) | Err(_) => return Err(ProjectError::TreeReplaced(self.work_tree.clone())),
         }
         let mut notes = Vec::new();
         let mut tries = 0;

@@ -76,7 +76,7 @@ impl Workspaces {
     ///
     /// # Errors
     ///
-    /// [`ProjectError::TreeReplaced`], [`ProjectError::ChangesTooLarge`], or what kept git or the
+    /// [`ProjectError::TreeReplaced`], [`ProjectError::TreeDeleted`], [`ProjectError::ChangesTooLarge`], or what kept git or the
     /// disk from doing it.
     pub async fn settle(
         &self,

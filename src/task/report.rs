@@ -213,11 +213,12 @@ pub(super) fn end_of(
     let mut verdict = ended.verdict;
     let mut notes = ended.notes;
     let settled = settled.unwrap_or_else(|error| {
-        let dir = task.workspace.as_ref().map(|workspace| workspace.dir.display().to_string());
-        let message = format!(
-            "the work could not be collected: {error}; it is kept in {}",
-            dir.unwrap_or_else(|| "the task's folder".to_owned())
-        );
+        let mut message = format!("the work could not be collected: {error}");
+        if let WorkspaceError::Failed(_) = error {
+            let dir = task.workspace.as_ref().map(|workspace| workspace.dir.display().to_string());
+            let dir = dir.unwrap_or_else(|| "the task's folder".to_owned());
+            message = format!("{message}; it is kept in {dir}");
+        }
         if verdict == Verdict::Completed {
             let kind = FailureKind::Workspace;
             verdict = Verdict::Failed(Failure { kind, message: message.clone() });

@@ -120,5 +120,11 @@ pub struct Settled {
 
 /// A workspace that could not be made or collected; the sentence is for the owner and the caller.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("{0}")]
-pub struct WorkspaceError(pub String);
+pub enum WorkspaceError {
+    /// What there is of the work is still in the task's folder.
+    #[error("{0}")]
+    Failed(String),
+    /// The folder with the work is gone, or is not that folder any more.
+    #[error("{0}")]
+    Gone(String),
+}

@@ -74,7 +74,7 @@ impl Executor for FakeExecutor {
 struct FakeWorkspaces {
     /// While it is set, making a workspace takes for ever.
     never_ready: Mutex<bool>,
-    settle_fails: Mutex<bool>,
+    settle_fails: Mutex<Option<WorkspaceError>>,
 }
 
 impl Workspaces for FakeWorkspaces {
@@ -106,10 +106,10 @@ impl Workspaces for FakeWorkspaces {
     }
 
     fn settle(&self, _: &Task) -> BoxFuture<'static, Result<Settled, WorkspaceError>> {
-        let fails = *self.settle_fails.lock().unwrap();
+        let fails = self.settle_fails.lock().unwrap().clone();
         async move {
-            if fails {
-                return Err(WorkspaceError("no space".into()));
+            if let Some(error) = fails {
+                return Err(error);
             }
             Ok(Settled { head_commit: Some("head".into()), ..Settled::default() })
         }
@@ -526,13 +526,27 @@ async fn a_shutdown_that_cancels_waits_for_the_agents_to_be_gone() {
 #[tokio::test]
 async fn work_that_cannot_be_collected_fails_the_task_and_names_where_it_is_kept() {
     let mut bench = Bench::new();
-    *bench.workspaces.settle_fails.lock().unwrap() = true;
+    let error = WorkspaceError::Failed("no space".into());
+    *bench.workspaces.settle_fails.lock().unwrap() = Some(error);
     let task = bench.start("x").await;
     bench.next_run().await.complete("done");
     let task = bench.reaches(&task.id, "failed").await;
     let outcome = task.state.outcome().unwrap();
     assert_eq!(outcome.answer.as_deref(), Some("done"));
     assert!(outcome.notes[0].contains("it is kept in /work/"), "{:?}", outcome.notes);
+}
+
+#[tokio::test]
+async fn work_that_is_gone_is_not_said_to_be_kept() {
+    let mut bench = Bench::new();
+    let error = WorkspaceError::Gone("its folder was deleted".into());
+    *bench.workspaces.settle_fails.lock().unwrap() = Some(error);
+    let task = bench.start("x").await;
+    bench.next_run().await.complete("done");
+    let task = bench.reaches(&task.id, "failed").await;
+    let said = "the work could not be collected: its folder was deleted";
+    assert_eq!(task.state.reason().as_deref(), Some(said));
+    assert_eq!(task.state.outcome().unwrap().notes, [said]);
 }
 
 #[tokio::test]

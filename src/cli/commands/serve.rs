@@ -16,7 +16,7 @@ use crate::cli::context::{Context, print_text, read_config};
 use crate::cli::error::CliError;
 use crate::clock::{Clock, OsEntropy, SystemClock};
 use crate::config::{Config, Overrides};
-use crate::gateway::admin::{AdminClient, Call, CallError};
+use crate::gateway::admin::{AdminClient, AdminClientError, Call, CallError};
 use crate::gateway::{Gateway, LoadConfig, Setup, orphans};
 use crate::telemetry::{self, LogFormat, Telemetry, Verbosity};
 
@@ -114,12 +114,20 @@ async fn serve(
     telemetry: &Telemetry,
 ) -> Result<(), CliError> {
     let mut requests = Requests::listen()?;
-    if let Ok(status) = AdminClient::new(&context.folders.runtime).call(&Call::Status).await {
+    let running = tokio::select! {
+        running = running(context) => running?,
+        () = end(&mut requests) => return Ok(()),
+    };
+    if let Some(status) = running {
         return already_running(context, &status);
     }
     orphans::adopt();
     let _reaping = AbortOnDropHandle::new(tokio::spawn(orphans::reap(setup.clock.clone())));
-    let gateway = Gateway::start(setup).await?;
+    let gateway = tokio::select! {
+        gateway = Gateway::start(setup) => gateway?,
+        // A start that is given up leaves what a crash would; the next one takes it from there.
+        () = end(&mut requests) => return Ok(()),
+    };
     let first_client = gateway.mint_first_client().await;
     let mut screen = Screen { context, args, opened: false };
     screen.greet(&gateway, first_client)?;
@@ -143,7 +151,7 @@ async fn serve(
     screen.say("shutting down; agents that are running go on (see tasks.on_shutdown)")?;
     tokio::select! {
         () = gateway.shut_down() => Ok(()),
-        () = second(&mut requests) => {
+        () = end(&mut requests) => {
             telemetry.flush();
             // The second signal means now: what is not on disk yet was not acknowledged either.
             std::process::exit(NOW);
@@ -151,8 +159,18 @@ async fn serve(
     }
 }
 
+/// The status of a gateway that runs already. One that is there and silent is an error.
+async fn running(context: &Context) -> Result<Option<Value>, CliError> {
+    match AdminClient::new(&context.folders.runtime).call(&Call::Status).await {
+        Ok(status) => Ok(Some(status)),
+        Err(error @ AdminClientError::Silent { .. }) => Err(error.into()),
+        // Whatever else is in its place, the lock of the state folder decides.
+        Err(_) => Ok(None),
+    }
+}
+
 /// The next request to end.
-async fn second(requests: &mut Requests) {
+async fn end(requests: &mut Requests) {
     while requests.next().await != Request::End {}
 }
 

@@ -2,7 +2,6 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use gateway_os::folders::Folders;
 use gateway_os::launch::Executable;
@@ -20,9 +19,6 @@ use crate::executor::claude::Claude;
 use crate::gateway::admin::{AdminClient, AdminClientError, Call};
 use crate::gateway::{executors, vault};
 use crate::secret::Secrets;
-
-/// How long a running gateway may take to tell its status.
-const STATUS_LIMIT: Duration = Duration::from_secs(5);
 
 /// An executor of the kind `claude`, or why it cannot be one.
 pub(super) type NamedClaude = (String, Result<Claude, String>);
@@ -114,15 +110,10 @@ impl World {
         self.running
             .get_or_init(async || {
                 let client = AdminClient::new(&self.folders.runtime);
-                let asked = client.call(&Call::Status);
-                match tokio::time::timeout(STATUS_LIMIT, asked).await {
-                    Ok(Ok(status)) => Running::Yes(status),
-                    Ok(Err(AdminClientError::NotRunning)) => Running::No,
-                    Ok(Err(error)) => Running::Broken(error.to_string()),
-                    Err(_) => Running::Broken(format!(
-                        "the running gateway did not answer within {} s",
-                        STATUS_LIMIT.as_secs()
-                    )),
+                match client.call(&Call::Status).await {
+                    Ok(status) => Running::Yes(status),
+                    Err(AdminClientError::NotRunning) => Running::No,
+                    Err(error) => Running::Broken(error.to_string()),
                 }
             })
             .await

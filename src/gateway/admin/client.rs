@@ -1,12 +1,19 @@
 //! Asking a running gateway.
+//!
+//! A gateway that is stopped or stuck accepts connections all the same, because the kernel does. No
+//! call waits for such a one: what takes long goes on only while another call is answered.
 use std::io;
 use std::path::Path;
+use std::time::Duration;
 
 use gateway_os::socket::{AsyncStream, Stream};
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 
 use super::{Call, CallError, LINE_BYTES_MAX, Reply, socket_path};
+
+/// Longest time in which a gateway that is well answers what needs no work.
+const ANSWER_LIMIT: Duration = Duration::from_secs(5);
 
 /// Asks the gateway that listens below a runtime folder; one connection per call.
 #[derive(Clone, Debug)]
@@ -23,6 +30,16 @@ pub enum AdminClientError {
     /// It refused the call.
     #[error(transparent)]
     Refused(CallError),
+    /// It listens and says nothing.
+    #[error(
+        "the running gateway{} did not answer within {} s",
+        .pid.map(|pid| format!(" (pid {pid})")).unwrap_or_default(),
+        ANSWER_LIMIT.as_secs()
+    )]
+    Silent {
+        /// The process that listens, where the system tells it.
+        pid: Option<u32>,
+    },
     /// The connection broke.
     #[error("the running gateway did not answer: {0}")]
     Broken(#[from] io::Error),
@@ -44,13 +61,33 @@ impl AdminClient {
         Stream::connect(&self.socket).and_then(|stream| stream.peer()).ok().map(|peer| peer.pid)
     }
 
-    /// Makes one call. Waits as long as the gateway needs; dropping the future drops the answer,
-    /// not the deed.
+    /// Makes one call. Waits as long as the gateway needs, and is well; dropping the future drops
+    /// the answer, not the deed.
     ///
     /// # Errors
     ///
     /// See [`AdminClientError`].
     pub async fn call(&self, call: &Call) -> Result<Value, AdminClientError> {
+        let mut exchange = std::pin::pin!(self.exchange(call));
+        loop {
+            if let Ok(answer) = tokio::time::timeout(patience(call), &mut exchange).await {
+                return answer;
+            }
+            self.expect_life(call).await?;
+        }
+    }
+
+    /// Fails when the gateway does not even tell its status; `unanswered` may be just that call.
+    async fn expect_life(&self, unanswered: &Call) -> Result<(), AdminClientError> {
+        let silent = || AdminClientError::Silent { pid: self.listener() };
+        if matches!(unanswered, Call::Status) {
+            return Err(silent());
+        }
+        let asked = self.exchange(&Call::Status);
+        tokio::time::timeout(ANSWER_LIMIT, asked).await.map_err(|_| silent())?.map(drop)
+    }
+
+    async fn exchange(&self, call: &Call) -> Result<Value, AdminClientError> {
         let stream = match AsyncStream::connect(&self.socket) {
             Ok(stream) => stream,
             Err(error) if is_absent(&error) => return Err(AdminClientError::NotRunning),
@@ -72,7 +109,67 @@ impl AdminClient {
     }
 }
 
+/// How long a call may be without an answer before anybody wonders.
+const fn patience(call: &Call) -> Duration {
+    match call {
+        Call::Events { wait_secs, .. } => {
+            Duration::from_secs(wait_secs.saturating_add(ANSWER_LIMIT.as_secs()))
+        }
+        _ => ANSWER_LIMIT,
+    }
+}
+
 fn is_absent(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionRefused, NotFound, Unsupported};
     matches!(error.kind(), NotFound | ConnectionRefused | Unsupported)
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::net::UnixListener;
+
+    use gateway_os::folders::private_dir;
+    use gateway_os::socket::AsyncListener;
+    use serde_json::json;
+    use tokio::time::{Instant, sleep};
+    use tokio_util::sync::CancellationToken;
+
+    use super::super::serve_admin;
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_gateway_that_only_listens_is_given_up_and_named() {
+        let runtime = tempfile::tempdir().unwrap();
+        let _hung = UnixListener::bind(socket_path(runtime.path())).unwrap();
+        let client = AdminClient::new(runtime.path());
+        for call in [Call::Status, Call::Pair] {
+            let begun = Instant::now();
+            let error = client.call(&call).await.unwrap_err();
+            assert!(error.to_string().contains(&std::process::id().to_string()), "{error}");
+            assert!(begun.elapsed() <= 2 * ANSWER_LIMIT, "{call:?}: {:?}", begun.elapsed());
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_takes_long_is_waited_for_while_the_gateway_is_well() {
+        let folder = tempfile::tempdir().unwrap();
+        let runtime = folder.path().join("private");
+        private_dir(&runtime).unwrap();
+        let listener = AsyncListener::bind(&socket_path(&runtime)).unwrap();
+        let answer = |call: Call| async move {
+            if !matches!(call, Call::Status) {
+                sleep(Duration::from_secs(59)).await;
+            }
+            Ok(json!("done"))
+        };
+        let stop = CancellationToken::new();
+        let server = tokio::spawn(serve_admin(listener, answer, stop.clone()));
+        let client = AdminClient::new(&runtime);
+        let events = Call::Events { task: None, after: None, wait_secs: 60 };
+        for call in [Call::Reload, events] {
+            assert_eq!(client.call(&call).await.unwrap(), "done");
+        }
+        stop.cancel();
+        server.await.unwrap();
+    }
 }

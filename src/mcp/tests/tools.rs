@@ -272,6 +272,17 @@ async fn a_repeated_start_says_that_it_found_the_first() {
 }
 
 #[tokio::test]
+async fn a_start_that_ended_in_failure_says_why() {
+    let stack = Stack::new();
+    let failed = stack.tasks.get(&id(3)).unwrap().state;
+    stack.tasks.change(1, failed);
+    let arguments = json!({ "prompt": "x", "idempotency_key": "known", "wait_seconds": 45 });
+    let result = stack.call("all", "start_task", arguments).await;
+    assert!(text(&result).contains("Reason: the agent crashed"), "{result}");
+    assert_eq!(result["structuredContent"]["reason"], json!("the agent crashed"));
+}
+
+#[tokio::test]
 async fn an_unfinished_task_has_no_result_and_says_how_to_wait_for_it() {
     let stack = Stack::new();
     for n in [1, 4, 6] {

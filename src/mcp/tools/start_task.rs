@@ -6,6 +6,7 @@ use futures::FutureExt;
 use serde_json::json;
 
 use super::answer::{Answer, Next, PAGE_BYTES_MAX, ToolError, clean, one_line, page};
+use super::check_task::reason;
 use super::nearest::nearest;
 use super::output::{about_a_task, flag, text, texts};
 use super::property::{Arguments, Kind, Property};
@@ -81,6 +82,7 @@ pub(super) const TOOL: Tool = Tool {
             "project": text("Where it works."),
             "executor": text("Which agent does it."),
             "notes": texts("What to know about how it was accepted."),
+            "reason": text("Why it ended as it did, when it was over in time."),
             "answer": text("The agent's final answer, when it was there in time."),
         }))
     },
@@ -122,6 +124,10 @@ async fn run(call: Call<'_>, arguments: Arguments<'_>) -> Result<Answer, ToolErr
         answer.line(format!("Note: {note}"));
     }
     answer.shown_fact("notes", notes);
+    if let Some(reason) = reason(&task.state) {
+        answer.line(format!("Reason: {reason}"));
+        answer.fact("reason", reason);
+    }
     match task.state.outcome().and_then(|outcome| outcome.answer.as_deref()) {
         Some(words) => {
             let words = clean(words);

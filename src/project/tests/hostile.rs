@@ -264,6 +264,18 @@ async fn a_tree_replaced_by_a_link_is_refused_and_what_it_points_at_stays() {
 }
 
 #[tokio::test]
+async fn a_tree_that_was_deleted_is_told_as_such_and_can_be_removed() {
+    let lab = Lab::repository();
+    let before = lab.photo();
+    let space = lab.prepare().await;
+    lab.sh(&space.work_dir, "rm -rf tree");
+    let refused = lab.spaces.settle(&space, super::lab::now()).await.unwrap_err();
+    assert!(matches!(refused, ProjectError::TreeDeleted(_)), "{refused}");
+    lab.spaces.remove(&space, None, Removal::Discard).await.unwrap();
+    lab.assert_untouched(&before);
+}
+
+#[tokio::test]
 async fn folders_without_permissions_do_not_stop_removing() {
     let lab = Lab::repository();
     let space = lab.prepare().await;
