@@ -33,7 +33,9 @@ def plain_lab(name):
     return lab
 
 
-SERVE = ("serve", "--listen", "127.0.0.1:0", "--no-open", "--tunnel", "none")
+LOCAL = ("serve", "--listen", "127.0.0.1:0", "--no-open", "--tunnel", "none")
+# As behind a reverse proxy of the owner's: without an address for others there is nothing to scan.
+SERVE = (*LOCAL, "--public-url", "https://gateway.example")
 
 
 def terminals():
@@ -61,9 +63,21 @@ def terminals():
         expect(url.split("#")[1] not in lab.logs(), "the pairing token is in the log")
 
 
+def nobody_could_scan_it():
+    """An address of this machine alone: a link for its own browser, and the reason why no code."""
+    with plain_lab("qr-local") as lab:
+        screen = Terminal(lab, *LOCAL)
+        url = screen.line("pair")
+        expect(url.startswith("http://127.0.0.1:") and "#" in url, f"the link: {without_secrets(url)}")
+        screen.line("connector")
+        expect(not any(block in screen.text() for block in BLOCKS), "a code was drawn all the same")
+        expect("no other device reaches this address" in screen.text(),
+               f"the reason is not told: {without_secrets(screen.text())}")
+        screen.close()
+
+
 def too_narrow():
     with plain_lab("qr-narrow") as lab:
-        # The short address of this machine makes a small code.
         screen = Terminal(lab, *SERVE, columns=30)
         url = screen.line("pair")
         expect(PAIRING_URL.fullmatch(url), f"the link: {without_secrets(url)}")
@@ -89,7 +103,7 @@ def no_terminal():
         out = lab.folder / "out.txt"
         process = lab.spawn([GATEWAY, *SERVE], env=lab.environment, stdin=subprocess.DEVNULL,
                             stdout=open(out, "wb"), stderr=open(lab.folder / "serve-0.log", "wb"))
-        until("the connector line", lambda: re.search(r"(?m)^connector +http://\S+/mcp$", out.read_text()))
+        until("the connector line", lambda: re.search(r"(?m)^connector +https://\S+/mcp$", out.read_text()))
         process.terminate()
         process.wait(timeout=30)
         said = out.read_text()
@@ -288,5 +302,5 @@ def pair_and_consent(lab, browser, client, url, origin, token, shots):
             expect(token not in address, "the token was sent in an address")
 
 
-main({"terminals": terminals, "too-narrow": too_narrow, "no-terminal": no_terminal, "files": files,
+main({"terminals": terminals, "nobody-could-scan-it": nobody_could_scan_it, "too-narrow": too_narrow, "no-terminal": no_terminal, "files": files,
       "browser": in_a_browser})
