@@ -236,7 +236,9 @@ async fn the_owner_is_named_when_the_agent_waits() {
     let result = stack.call("all", "check_task", json!({ "task_id": id(4) })).await;
     let said = text(&result);
     assert!(said.contains("asks leave to use Bash: rm -r build"), "{said}");
-    assert!(said.contains(&format!("gateway tasks approve {}", id(4))), "{said}");
+    let request = result["structuredContent"]["request"]["request_id"].as_str().unwrap();
+    let command = format!("gateway tasks approve {} --request {request}`", id(4));
+    assert!(said.contains(&command), "{said}");
     assert_eq!(result["structuredContent"]["request"]["tool"], "Bash");
 }
 

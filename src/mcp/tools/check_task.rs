@@ -152,10 +152,12 @@ fn ask(answer: &mut Answer, task: &Task, request: &Request) {
     let (tool, preview) = (one_line(tool, 100), one_line(preview, 500));
     answer.line(format!("The agent asks leave to use {tool}: {preview}"));
     let expires = request.expires_at;
+    // With the request's id, so that the answer is to what was read and not to what came after it.
     answer.line(format!(
-        "Only the owner can answer, until {expires}: `gateway tasks approve {id}` or `gateway \
-         tasks deny {id}` at the workstation.",
-        id = task.id
+        "Only the owner can answer, until {expires}: `gateway tasks approve {id} --request \
+         {request}` or `gateway tasks deny {id} --request {request}` at the workstation.",
+        id = task.id,
+        request = request.id
     ));
     answer.fact(
         "request",
