@@ -21,8 +21,10 @@ pub(super) enum Exit {
 pub(super) struct CliError {
     /// The exit code.
     pub exit: Exit,
-    message: String,
-    hint: Option<String>,
+    /// What is wrong.
+    pub message: String,
+    /// What to do about it.
+    pub hint: Option<String>,
 }
 
 impl CliError {

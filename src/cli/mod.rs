@@ -73,7 +73,11 @@ fn run(cli: Cli) -> Result<(), CliError> {
     if is_owners {
         reach::refuse_agents()?;
     }
-    let context = Context::new(cli.global)?;
+    let json = cli.global.json;
+    let context = match (Context::new(cli.global), &cli.command) {
+        (Err(error), Command::Doctor(_)) => return commands::doctor::without_folders(error, json),
+        (made, _) => made?,
+    };
     if is_owners {
         reach::refuse_orphans(&context)?;
     }

@@ -1,7 +1,7 @@
 //! `gateway doctor`.
 use crate::cli::args::DoctorArgs;
-use crate::cli::context::Context;
-use crate::cli::doctor::{self, Report, Status, World, deep};
+use crate::cli::context::{Context, print_text};
+use crate::cli::doctor::{self, Finding, Line, Report, Status, World, deep};
 use crate::cli::error::{CliError, Exit};
 
 /// Runs the command.
@@ -12,6 +12,17 @@ pub(in crate::cli) fn run(context: &Context, args: DoctorArgs) -> Result<(), Cli
     // A look at a dead network folder may hang in a thread of its own; nobody waits for it.
     runtime.shutdown_background();
     done
+}
+
+/// The report where not even the folders are known: this is what keeps everything else from working.
+pub(in crate::cli) fn without_folders(error: CliError, json: bool) -> Result<(), CliError> {
+    let (cause, cure) = (error.message, error.hint.unwrap_or_default());
+    let finding = Finding::fail("the gateway's folders cannot be told", cause, cure);
+    let report = Report { lines: vec![Line::new("environment", Ok(finding))], strict: false };
+    let text = if json { format!("{:#}\n", report.json()) } else { report.text(false) };
+    print_text(&text)?;
+    Err(CliError::failed("1 of the checks failed, and no other can be done")
+        .hint("follow the cure above, then run `gateway doctor` again"))
 }
 
 async fn examine(context: &Context, args: DoctorArgs) -> Result<(), CliError> {
