@@ -2,8 +2,8 @@
 //! error pages.
 //!
 //! Every request carries two extensions by the time a route sees it: its [`Ingress`] and the
-//! [`Origin`] it was sent to; further [`RequestId`], [`Draining`] and, with a bearer token, a
-//! [`BearerTicket`]. Nothing is granted because of a peer's address.
+//! [`Origin`] it was sent to; with a bearer token also a [`BearerTicket`]. Nothing is granted because
+//! of a peer's address.
 //!
 //! A new way in is a [`Listener`]; a new check of every request is a step in [`Guard`].
 mod arrival;
