@@ -246,7 +246,8 @@ fn judge_rest(
         }
     }
     let scopes = scopes_for(params.text("scope")?, client).ok_or_else(|| {
-        let text = format!("none of these scopes can be given: ask for {}", Scopes::of_tools());
+        let offered = client.scopes.and(Scopes::of_tools());
+        let text = format!("none of these scopes can be given: ask for {offered}");
         RedirectError::new("invalid_scope", &text)
     })?;
     Ok((scopes, challenge))

@@ -1,7 +1,7 @@
 //! A small MCP client for `gateway doctor --deep`: it asks for what the endpoint offers and no more.
 //!
-//! rmcp has a client too, which would be a fiftieth of the program for the sake of one check; the tests
-//! use it as a counterpart that is not ours.
+//! rmcp has a client too, which would be hundreds of kilobytes of the program for the sake of one check;
+//! the tests use it as a counterpart that is not ours.
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 

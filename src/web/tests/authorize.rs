@@ -181,18 +181,19 @@ async fn who_asks_for_nothing_that_can_be_given_is_told_so() {
     let gateway = TestGateway::start();
     let narrow = gateway.mint_as([Scope::Observe].into_iter().collect(), false).await;
     let whole = gateway.mint().await;
-    for (client, asked) in [
-        (&narrow, "run"),
-        (&narrow, "offline_access"),
-        (&whole, "claudeai"),
-        (&whole, "openid profile"),
-        (&whole, "OBSERVE"),
-        (&whole, "observe,run"),
+    let all = "ask for observe files run";
+    for (client, asked, offered) in [
+        (&narrow, "run", "ask for observe"),
+        (&narrow, "offline_access", "ask for observe"),
+        (&whole, "claudeai", all),
+        (&whole, "openid profile", all),
+        (&whole, "OBSERVE", all),
+        (&whole, "observe,run", all),
     ] {
         let query = gateway.query(client.client.id.as_str(), &[("scope", Some(asked))]);
         let answer = gateway.get(&query).await;
         assert_eq!(answer.sent("error").as_deref(), Some("invalid_scope"), "{asked}");
-        assert!(answer.sent("error_description").unwrap().ends_with("ask for observe files run"));
+        assert!(answer.sent("error_description").unwrap().ends_with(offered), "{asked}");
         assert_eq!(answer.sent("state").as_deref(), Some("st/ate=1"));
         assert_eq!(answer.sent("iss").as_deref(), Some("https://h.example"));
     }
