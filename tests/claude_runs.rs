@@ -5,7 +5,7 @@ mod claude_support;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use claude_support::{Bench, appears, items, offset};
+use claude_support::{Bench, LONG, appears, items, offset};
 use gateway::executor::claude::Claude;
 use gateway::executor::{Availability, Executor, Item, Pace, Start};
 use gateway::model::{Decision, FailureKind, Verdict};
@@ -26,8 +26,8 @@ fn environment(root: &Path) -> BTreeMap<String, String> {
 
 fn bench() -> (TempDir, Bench) {
     let root = tempfile::tempdir().unwrap();
-    let command = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/fake_claude.py");
-    let bench = Bench::new(root.path(), command.to_str().unwrap(), environment(root.path()));
+    let command = env!("CARGO_BIN_EXE_fake-claude");
+    let bench = Bench::new(root.path(), command, environment(root.path()));
     (root, bench)
 }
 
@@ -266,7 +266,7 @@ async fn a_gateway_that_leaves_and_comes_back_loses_nothing_and_takes_nothing_tw
     let (ended, after) = run.ended().await;
     assert_eq!(ended.verdict, Verdict::Completed);
     let all = [items(&before), items(&asked), items(&after)].concat();
-    let answered = r#"answered: {"behavior": "allow", "updatedInput": {"command": "x"}}"#;
+    let answered = r#"answered: {"behavior":"allow","updatedInput":{"command":"x"}}"#;
     assert_eq!(texts(&all), ["one", "two", "three", answered]);
     assert_eq!(all.iter().filter(|item| **item == Item::Started).count(), 1);
     let asked = all.iter().filter(|item| matches!(item, Item::PermissionAsked { .. })).count();
@@ -297,7 +297,7 @@ async fn a_run_that_was_never_started_is_started_once() {
     );
     assert_eq!((one.0.verdict, two.0.verdict), (Verdict::Completed, Verdict::Completed));
     let stdout = std::fs::read_to_string(bench.path("run/stdout")).unwrap();
-    assert_eq!(stdout.matches("\"subtype\": \"init\"").count(), 1, "{stdout}");
+    assert_eq!(stdout.matches(r#""subtype":"init""#).count(), 1, "{stdout}");
 }
 
 fn kill_shim(bench: &Bench) {
@@ -466,10 +466,13 @@ async fn a_slow_engine_slows_nothing_but_its_own_reading() {
     let run = bench.fresh(&Value::from(script).to_string());
     // Nothing is taken until the agent's whole output is written.
     let stdout = bench.path("run/stdout");
-    while !std::fs::read_to_string(&stdout).is_ok_and(|text| text.contains("\"type\": \"result\""))
-    {
-        tokio::task::yield_now().await;
-    }
+    let written = || std::fs::read_to_string(&stdout).unwrap_or_default();
+    let whole = async {
+        while !written().contains(r#""type":"result""#) {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(LONG, whole).await.unwrap();
     let (ended, reports) = run.ended().await;
     assert_eq!(ended.verdict, Verdict::Completed);
     let expected: Vec<String> = (0..500).map(|n| n.to_string()).collect();
