@@ -96,8 +96,15 @@ mod unix {
 
     impl Stream {
         pub(super) fn connect_to(path: &Path) -> io::Result<Self> {
-            let inner = UnixStream::connect(short(path)?.path)?;
+            use rustix::net::{AddressFamily, SocketAddrUnix, SocketType, connect, socket};
+            // Its folder stays open until the connection stands.
+            let short = short(path)?;
+            let address = SocketAddrUnix::new(&short.path)?;
+            let inner = UnixStream::from(socket(AddressFamily::UNIX, SocketType::STREAM, None)?);
+            // Before it connects: where the listener's queue is full that would wait for a place.
             inner.set_nonblocking(true)?;
+            rustix::io::fcntl_setfd(&inner, rustix::io::FdFlags::CLOEXEC)?;
+            connect(&inner, &address)?;
             Ok(Self { inner })
         }
 
