@@ -91,6 +91,10 @@ impl AdminClient {
         let stream = match AsyncStream::connect(&self.socket) {
             Ok(stream) => stream,
             Err(error) if is_absent(&error) => return Err(AdminClientError::NotRunning),
+            // So many callers wait that not even their queue has room.
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                return Err(AdminClientError::Silent { pid: None });
+            }
             Err(error) => return Err(error.into()),
         };
         let mut stream = BufReader::new(stream);
@@ -148,6 +152,53 @@ mod tests {
             assert!(error.to_string().contains(&std::process::id().to_string()), "{error}");
             assert!(begun.elapsed() <= 2 * ANSWER_LIMIT, "{call:?}: {:?}", begun.elapsed());
         }
+    }
+
+    #[tokio::test]
+    async fn a_queue_without_room_is_told_and_not_waited_for() {
+        let runtime = tempfile::tempdir().unwrap();
+        let socket = socket_path(runtime.path());
+        let _hung = UnixListener::bind(&socket).unwrap();
+        let mut waiting = Vec::new();
+        while let Ok(stream) = Stream::connect(&socket) {
+            waiting.push(stream);
+        }
+        let error = AdminClient::new(runtime.path()).call(&Call::Status).await.unwrap_err();
+        assert!(matches!(error, AdminClientError::Silent { .. }), "{error}");
+    }
+
+    #[tokio::test]
+    async fn any_number_that_waits_for_news_keeps_nobody_else_from_an_answer() {
+        let folder = tempfile::tempdir().unwrap();
+        let runtime = folder.path().join("private");
+        private_dir(&runtime).unwrap();
+        let listener = AsyncListener::bind(&socket_path(&runtime)).unwrap();
+        let (waits, mut waiting) = tokio::sync::mpsc::unbounded_channel();
+        let answer = move |call: Call| {
+            let waits = waits.clone();
+            async move {
+                if matches!(call, Call::Events { .. }) {
+                    waits.send(()).unwrap();
+                    std::future::pending::<()>().await;
+                }
+                Ok(json!("done"))
+            }
+        };
+        let stop = CancellationToken::new();
+        let server = tokio::spawn(serve_admin(listener, answer, stop.clone()));
+        let client = AdminClient::new(&runtime);
+        let mut followers = tokio::task::JoinSet::new();
+        let events = || Call::Events { task: None, after: None, wait_secs: 60 };
+        for _ in 0..64 {
+            let client = client.clone();
+            followers.spawn(async move { client.call(&events()).await });
+            waiting.recv().await.unwrap();
+        }
+        assert_eq!(client.call(&Call::Status).await.unwrap(), "done");
+        let error = client.call(&events()).await.unwrap_err();
+        assert!(error.to_string().contains("64 others"), "{error}");
+        stop.cancel();
+        server.await.unwrap();
     }
 
     #[tokio::test(start_paused = true)]

@@ -7,7 +7,7 @@ use gateway_os::peer::PeerPolicy;
 use gateway_os::socket::{AsyncListener, AsyncStream};
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -15,6 +15,8 @@ use super::{Call, CallError, CallErrorKind, LINE_BYTES_MAX, Reply};
 
 /// Calls answered at a time; more wait in the socket's queue.
 const CALLS: usize = 32;
+/// Calls that wait for news at a time; those do not keep others from being answered.
+const FOLLOWERS: usize = 64;
 /// Longest time a caller may take to write its line.
 const READ_LIMIT: Duration = Duration::from_secs(5);
 /// Pause after an accept that failed, for instance for want of file descriptors.
@@ -30,12 +32,14 @@ where
 {
     let policy = Arc::new(PeerPolicy::for_this_process());
     let places = Arc::new(Semaphore::new(CALLS));
+    let followers = Arc::new(Semaphore::new(FOLLOWERS));
     let calls = TaskTracker::new();
     loop {
         let place = tokio::select! {
             () = stop.cancelled() => break,
             place = places.clone().acquire_owned() => place,
         };
+        let Ok(place) = place else { break };
         let accepted = tokio::select! {
             () = stop.cancelled() => break,
             accepted = listener.accept() => accepted,
@@ -49,10 +53,12 @@ where
             }
         };
         let (policy, answer, stop) = (policy.clone(), answer.clone(), stop.clone());
+        let followers = followers.clone();
         calls.spawn(async move {
-            let _place = place;
+            // Held until the end, unless the call turns out to be one that waits.
+            let take_place = move |call: &Call| place_of(call, place, &followers);
             tokio::select! {
-                () = serve_one(stream, &policy, answer) => {}
+                () = serve_one(stream, &policy, take_place, answer) => {}
                 // A call may be a long poll: it ends with the gateway.
                 () = stop.cancelled() => {}
             }
@@ -62,8 +68,29 @@ where
     calls.wait().await;
 }
 
-async fn serve_one<F, A>(stream: AsyncStream, policy: &PeerPolicy, answer: F)
-where
+/// The place in which a call is answered: for one that waits for news another than it came in by.
+fn place_of(
+    call: &Call,
+    place: OwnedSemaphorePermit,
+    followers: &Arc<Semaphore>,
+) -> Result<OwnedSemaphorePermit, CallError> {
+    match call {
+        Call::Events { wait_secs: 1.., .. } => {
+            followers.clone().try_acquire_owned().map_err(|_| {
+                let message = format!("{FOLLOWERS} others follow what the gateway does already");
+                CallError::new(CallErrorKind::Unavailable, message, "end one of them")
+            })
+        }
+        _ => Ok(place),
+    }
+}
+
+async fn serve_one<F, A>(
+    stream: AsyncStream,
+    policy: &PeerPolicy,
+    take_place: impl FnOnce(&Call) -> Result<OwnedSemaphorePermit, CallError>,
+    answer: F,
+) where
     F: Fn(Call) -> A,
     A: Future<Output = Result<Value, CallError>>,
 {
@@ -77,10 +104,13 @@ where
             let hint = "run the command in a terminal of your own";
             Reply::Error(CallError::new(CallErrorKind::Permission, refusal, hint))
         }
-        (None, Ok(Ok(call))) => match answer(call).await {
-            Ok(value) => Reply::Ok(value),
-            Err(error) => Reply::Error(error),
-        },
+        (None, Ok(Ok(call))) => {
+            let answered = match take_place(&call) {
+                Ok(_place) => answer(call).await,
+                Err(error) => Err(error),
+            };
+            answered.map_or_else(Reply::Error, Reply::Ok)
+        }
         (None, Ok(Err(message))) => {
             Reply::Error(CallError::invalid(message, "use the `gateway` of the same version"))
         }
