@@ -41,11 +41,25 @@ pub fn of(path: &Path) -> io::Result<PathFacts> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::MetadataExt;
-        let writable = rustix::fs::access(path, rustix::fs::Access::WRITE_OK).is_ok();
+        let permitted = rustix::fs::access(path, rustix::fs::Access::WRITE_OK).is_ok();
+        let writable = permitted && !is_made_by_the_kernel(path);
         Ok(PathFacts { kind, uid: Some(meta.uid()), mode: Some(meta.mode() & 0o7777), writable })
     }
     #[cfg(not(unix))]
     Ok(PathFacts { kind, uid: None, mode: None, writable: !meta.permissions().readonly() })
+}
+
+/// Whether `path` is below /proc or /sys, where nobody makes files and the superuser may do so.
+#[cfg(target_os = "linux")]
+fn is_made_by_the_kernel(path: &Path) -> bool {
+    const SYSFS: i64 = 0x6265_6572;
+    let kind = rustix::fs::statfs(path).map(|facts| facts.f_type);
+    kind.is_ok_and(|kind| [rustix::fs::PROC_SUPER_MAGIC, SYSFS].contains(&kind))
+}
+
+#[cfg(all(unix, not(target_os = "linux")))]
+fn is_made_by_the_kernel(_path: &Path) -> bool {
+    false
 }
 
 #[cfg(test)]
@@ -66,5 +80,13 @@ mod tests {
         assert_eq!(of(folder.path()).unwrap().kind, PathKind::Folder);
         let missing = of(&folder.path().join("missing")).unwrap_err();
         assert_eq!(missing.kind(), io::ErrorKind::NotFound);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn nobody_makes_files_in_what_the_kernel_makes() {
+        for folder in ["/proc", "/sys"] {
+            assert!(!of(Path::new(folder)).unwrap().writable, "{folder}");
+        }
     }
 }

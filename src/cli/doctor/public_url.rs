@@ -2,7 +2,7 @@
 use futures::future::BoxFuture;
 use serde_json::Value;
 
-use super::{Check, Finding, Skipped, Verdict, World};
+use super::{Check, Finding, Skipped, Status, Verdict, World};
 use crate::auth::metadata::PROTECTED_RESOURCE;
 
 pub(super) struct PublicAddress;
@@ -49,7 +49,25 @@ async fn look(world: &World) -> Verdict {
             )),
         };
     };
-    Ok(ask(world, url).await)
+    let found = ask(world, url).await;
+    if provider == "none" && found.status == Status::Ok {
+        let config = world.config()?;
+        if config.server.trusted_proxies.is_empty() {
+            return Ok(nameless_visitors(url));
+        }
+    }
+    Ok(found)
+}
+
+/// A proxy of the owner's that is not believed makes all the world one visitor.
+fn nameless_visitors(url: &str) -> Finding {
+    Finding::warn(
+        format!("{url} leads to this gateway, which cannot tell its visitors apart"),
+        "every request comes from your own proxy, and `server.trusted_proxies` does not name it, so \
+         strangers can use up the sign-ins and requests per minute that are meant for you",
+        "set `server.trusted_proxies` to the address that the proxy connects from, such as \
+         [\"127.0.0.1\"], let it set X-Forwarded-For, and restart the gateway",
+    )
 }
 
 /// The metadata that every client begins with must name this very address.

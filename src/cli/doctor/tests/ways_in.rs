@@ -229,6 +229,18 @@ async fn the_public_address_is_tried_as_a_client_would() {
 }
 
 #[tokio::test]
+async fn a_proxy_of_the_owners_that_is_not_believed_is_a_warning() {
+    let mut lab = Lab::healthy().await;
+    let mut status = Lab::status();
+    status["tunnel"] = json!({ "provider": "none", "state": "up", "detail": null, "hint": null });
+    lab.running(status);
+    page(&lab, 200, r#"{"resource": "https://gateway.example/mcp"}"#);
+    lab.finds("public-url", Warn, "server.trusted_proxies", "X-Forwarded-For").await;
+    lab.config = "[server]\ntrusted_proxies = [\"127.0.0.1\"]\n".to_owned();
+    assert_eq!(lab.look("public-url").await.finding.status, Ok);
+}
+
+#[tokio::test]
 async fn a_service_whose_restart_kills_agents_is_a_failure() {
     let lab = Lab::healthy().await;
     lab.machine(|facts| {
