@@ -128,11 +128,7 @@ pub(super) fn read_config(path: &Path) -> Result<Option<String>, ConfigError> {
     match std::fs::read_to_string(path) {
         Ok(text) => Ok(Some(text)),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(ConfigError::Unreadable {
-            path: path.to_owned(),
-            kind: error.kind(),
-            message: error.to_string(),
-        }),
+        Err(error) => Err(ConfigError::unreadable(path, &error)),
     }
 }
 

@@ -1,7 +1,7 @@
 //! What can be wrong with a config, said so that the line can be corrected.
 use std::fmt;
 use std::io::ErrorKind;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
@@ -38,12 +38,19 @@ pub enum ConfigError {
 }
 
 impl ConfigError {
+    /// That the text of `path` could not be had because of `error`.
+    #[must_use]
+    pub fn unreadable(path: &Path, error: &std::io::Error) -> Self {
+        Self::Unreadable { path: path.to_owned(), kind: error.kind(), message: error.to_string() }
+    }
+
     /// What to do about it.
     #[must_use]
     pub fn hint(&self) -> String {
         match self {
             Self::Unreadable { kind, .. } => match kind {
                 ErrorKind::InvalidData => "save it as UTF-8",
+                ErrorKind::NotFound => "check the path after --config, or leave it out",
                 ErrorKind::IsADirectory => "name a file, not a folder",
                 _ => "check its owner and permissions",
             }

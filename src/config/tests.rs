@@ -162,6 +162,8 @@ fn contradictions_between_keys_are_refused() {
         ("[executors.claude]\nmodel = \"--evil\"", "cannot begin with `-`"),
         ("[projects.a]\npath = \"/a\"\nallowed_tools = [\"-x\"]", "cannot begin with `-`"),
         ("[projects.a]\npath = \"/a\"\nallowed_tools = [\"\"]", "is empty"),
+        ("[projects.a]\npath = \"/a\"\nallowed_tools = [\"Bash(\"]", "which is no rule"),
+        ("[projects.a]\npath = \"/a\"\nallowed_tools = [\"Read Bash(ls)\"]", "which is no rule"),
         ("[projects.a]\npath = \"/a\"\ndescription = \"a\\u0007\"", "control characters"),
         ("[server]\npublic_url = \"http://a.example.org\"", "loopback host only"),
     ] {

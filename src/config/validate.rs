@@ -138,8 +138,9 @@ fn name_of(variable: &str) -> &str {
     variable.split('=').next().unwrap_or_default()
 }
 
-/// Notes a text that would not arrive as what it is on an agent's command line.
-fn argument(found: &mut Found, key: &str, text: &str) {
+/// Notes a text that would not arrive as what it is on an agent's command line; answers whether it
+/// would.
+fn argument(found: &mut Found, key: &str, text: &str) -> bool {
     let reason = if text.starts_with('-') {
         "an entry cannot begin with `-`: the agent would take it for an option"
     } else if text.trim().is_empty() {
@@ -147,7 +148,7 @@ fn argument(found: &mut Found, key: &str, text: &str) {
     } else if text.chars().any(char::is_control) {
         "an entry holds control characters"
     } else {
-        return;
+        return true;
     };
     add(
         found,
@@ -155,6 +156,7 @@ fn argument(found: &mut Found, key: &str, text: &str) {
         format!("`{key}`: {reason}"),
         format!("correct or remove that entry of `{key}`"),
     );
+    false
 }
 
 /// Why an environment variable cannot be passed on to an agent.
@@ -178,6 +180,17 @@ fn not_passable(variable: &str) -> Option<&'static str> {
         .then_some("an agent never gets it, because it leads to gateway's own secrets")
 }
 
+/// Whether a text is a permission rule as Claude Code writes them. One that is none would allow
+/// nothing, or in a list of rules something else.
+fn is_rule(text: &str) -> bool {
+    let (tool, rest) = match text.split_once('(') {
+        Some((tool, what)) => (tool, what.strip_suffix(')').filter(|what| !what.is_empty())),
+        None => (text, Some("")),
+    };
+    let named = |c: char| c.is_alphanumeric() || "_-*".contains(c);
+    rest.is_some() && !tool.is_empty() && tool.chars().all(named)
+}
+
 fn projects(config: &Config, found: &mut Found) {
     let mut default = None;
     for (name, project) in &config.projects {
@@ -194,7 +207,11 @@ fn projects(config: &Config, found: &mut Found) {
         }
         let key = format!("projects.{name}.allowed_tools");
         for tool in &project.allowed_tools {
-            argument(found, &key, tool);
+            if argument(found, &key, tool) && !is_rule(tool) {
+                let reason = format!("`{key}` has {tool:?}, which is no rule");
+                let hint = "write `Tool` or `Tool(what)`, such as \"Read\" or \"Bash(git status)\"";
+                add(found, &[&key], reason, hint);
+            }
         }
         let key = format!("projects.{name}.description");
         let chars = project.description.chars().count();

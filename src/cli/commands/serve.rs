@@ -15,7 +15,7 @@ use crate::cli::commands::pair;
 use crate::cli::context::{Context, print_text, read_config};
 use crate::cli::error::CliError;
 use crate::clock::{Clock, OsEntropy, SystemClock};
-use crate::config::{Config, Overrides};
+use crate::config::{Config, ConfigError, Overrides};
 use crate::gateway::admin::{AdminClient, AdminClientError, Call, CallError};
 use crate::gateway::{Gateway, LoadConfig, Setup, orphans};
 use crate::telemetry::{self, LogFormat, Telemetry, Verbosity};
@@ -86,6 +86,7 @@ fn setup(
         load_config: load_again(
             context.folders.config_file.clone(),
             context.env.clone(),
+            context.global.config.is_some(),
             overrides,
         ),
         set_log_level: Arc::new(move |level| log.set_level(level)),
@@ -98,11 +99,20 @@ fn setup(
 }
 
 /// Loads the configuration of a running gateway again, under the flags of its start.
-fn load_again(file: PathBuf, env: BTreeMap<String, String>, overrides: Overrides) -> LoadConfig {
+fn load_again(
+    file: PathBuf,
+    env: BTreeMap<String, String>,
+    named: bool,
+    overrides: Overrides,
+) -> LoadConfig {
     Arc::new(move || {
-        // A file that has gone away stands for the defaults, as at the start; one that is there and
-        // cannot be read stands for nothing.
+        // As at the start: a file that has gone away stands for the defaults unless `--config` named
+        // it; one that is there and cannot be read stands for nothing.
         let text = read_config(&file)?;
+        if text.is_none() && named {
+            let error = std::io::Error::from(std::io::ErrorKind::NotFound);
+            return Err(ConfigError::unreadable(&file, &error));
+        }
         Config::load(Some(&file), text.as_deref(), &env, &overrides)
     })
 }
@@ -343,7 +353,9 @@ mod tests {
         let file = folder.path().join("config.toml");
         let home = folder.path().display().to_string();
         let env = BTreeMap::from([("HOME".to_owned(), home)]);
-        let load = load_again(file.clone(), env, Overrides::new(folder.path()));
+        let again =
+            |named| load_again(file.clone(), env.clone(), named, Overrides::new(folder.path()));
+        let load = again(false);
         let told = |name: &str| {
             let error = load().unwrap_err().to_string();
             assert!(
@@ -352,6 +364,8 @@ mod tests {
             );
         };
         assert_eq!(load().unwrap().config, Config::default());
+        let gone = again(true)().unwrap_err().to_string();
+        assert!(gone.starts_with(&format!("cannot read {}: ", file.display())), "{gone}");
         std::fs::write(&file, b"[log]\nlevel = \"d\xe9bug\"\n").unwrap();
         told("Latin-1");
         std::fs::remove_file(&file).unwrap();
