@@ -101,7 +101,8 @@ struct Shared {
     /// What the parts that no reload reaches were made from.
     started: Config,
     loaded: Mutex<Loaded>,
-    problems: Mutex<Vec<String>>,
+    /// Why the last reload changed nothing.
+    not_reloaded: Mutex<Option<String>>,
     load_config: LoadConfig,
     set_log_level: SetLogLevel,
     folders: Folders,
@@ -229,7 +230,7 @@ impl Gateway {
             shown,
             started: config.clone(),
             loaded: Mutex::new(loaded.clone()),
-            problems: Mutex::default(),
+            not_reloaded: Mutex::default(),
             load_config: setup.load_config.clone(),
             set_log_level: setup.set_log_level.clone(),
             folders: folders.clone(),
@@ -394,7 +395,9 @@ impl Shared {
 impl Running for Shared {
     fn status(&self) -> Value {
         let tunnel = self.tunnel.borrow().clone();
-        let problems = self.problems.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let not_reloaded = self.not_reloaded.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut problems: Vec<String> = not_reloaded.into_iter().collect();
+        problems.extend_from_slice(self.shown.borrow().workspaces.faults());
         json!({
             "schema": 1,
             "state": "running",
@@ -432,8 +435,7 @@ impl Running for Shared {
                 .as_ref()
                 .err()
                 .map(|error| format!("the configuration was not taken over: {}", error.message));
-            *self.problems.lock().unwrap_or_else(PoisonError::into_inner) =
-                problem.into_iter().collect();
+            *self.not_reloaded.lock().unwrap_or_else(PoisonError::into_inner) = problem;
             match &result {
                 Ok(changes) => tracing::info!(
                     taken_over = listed(&changes["taken_over"]),

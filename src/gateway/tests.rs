@@ -108,8 +108,14 @@ async fn a_project_counts_for_the_owner_from_the_reload_that_brings_it_to_the_on
     mint("one").await.unwrap();
     list().await.unwrap();
 
+    std::fs::remove_dir(&project).unwrap();
+    gateway.reload().await.unwrap();
+    let problems = gateway.status()["problems"].to_string();
+    assert!(problems.contains("alpha"), "{problems}");
+
     more.lock().unwrap().clear();
     gateway.reload().await.unwrap();
+    assert_eq!(gateway.status()["problems"], serde_json::json!([]));
     mint("two").await.unwrap_err();
     list().await.unwrap_err();
     gateway.shut_down().await;
