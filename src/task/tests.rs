@@ -300,6 +300,9 @@ async fn a_time_limit_over_the_maximum_is_cut_and_told() {
     let admitted = bench.engine.start(new).await.unwrap();
     assert_eq!(admitted.task.spec.timeout_secs, 3600);
     assert_eq!(admitted.notes, ["the time limit was cut to the maximum of 60 minutes"]);
+    let events = bench.store.read(|tx| tx.last_events(&admitted.task.id, 0, 10)).unwrap();
+    let note = EventKind::Note { text: admitted.notes[0].clone() };
+    assert!(events.iter().any(|event| event.kind == note), "{events:?}");
 }
 
 #[tokio::test]

@@ -214,11 +214,19 @@ impl Engine {
         // One that need not wait begins with the commit that accepts it.
         let rules = self.rules_of(&task).ok().filter(|rules| self.has_room(rules));
         let begun = rules.as_ref().and_then(|_| task.state.clone().start(now).ok());
+        let mut events: Vec<_> =
+            notes.iter().cloned().map(|text| EventKind::Note { text }).collect();
         let insert = move |tx: &mut crate::store::WriteTx<'_>| {
             tx.insert_task(&mut task)?;
-            let Some(state) = begun else { return Ok((task, None)) };
+            let Some(state) = begun else {
+                if !events.is_empty() {
+                    tx.update_task(&mut task, &events)?;
+                }
+                return Ok((task, None));
+            };
             let mut begun = Task { state, ..task.clone() };
-            tx.update_task(&mut begun, &[EventKind::Preparing])?;
+            events.push(EventKind::Preparing);
+            tx.update_task(&mut begun, &events)?;
             Ok::<_, StoreError>((task, Some(begun)))
         };
         let (task, begun) = self.store.write(insert).await?;
