@@ -2,22 +2,17 @@
 //! owner's shell that does not reach the agent does not count.
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 use std::time::Duration;
 
-use gateway_os::children;
 use serde::Deserialize;
-use tokio::io::AsyncReadExt;
-use tokio::process::Command;
 
+use super::ask::ask;
 use super::environment;
 use super::locate;
 use super::{Claude, preview};
 
 /// How long the program may take.
 const WAIT: Duration = Duration::from_secs(8);
-/// Most bytes of its answer that are read.
-const BYTES_MAX: u64 = 64 * 1024;
 
 /// What the program says about its account.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -54,12 +49,9 @@ impl Claude {
         let Ok(program) = locate::program(&self.settings.command, &environment) else {
             return Login::NotInstalled;
         };
-        match tokio::time::timeout(WAIT, ask(&program, &environment)).await {
-            Ok(Ok(text)) => judge(&text),
-            Ok(Err(error)) => Login::Unknown { cause: error.to_string() },
-            Err(_) => {
-                Login::Unknown { cause: format!("it did not answer within {} s", WAIT.as_secs()) }
-            }
+        match ask(&program, &["auth", "status"], &environment, WAIT).await {
+            Ok((_, text)) => judge(&text),
+            Err(cause) => Login::Unknown { cause },
         }
     }
 
@@ -79,26 +71,6 @@ impl Claude {
     pub fn agent_environment(&self) -> BTreeMap<String, String> {
         environment::of_agent(&self.settings.environment, &self.settings.env_pass)
     }
-}
-
-async fn ask(program: &Path, environment: &BTreeMap<String, String>) -> std::io::Result<String> {
-    let mut child = children::start(|| {
-        Command::new(program)
-            .args(["auth", "status"])
-            .env_clear()
-            .envs(environment)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .kill_on_drop(true)
-            .spawn()
-    })?;
-    let mut text = Vec::new();
-    if let Some(stdout) = child.stdout.take() {
-        stdout.take(BYTES_MAX).read_to_end(&mut text).await?;
-    }
-    child.wait().await?;
-    Ok(String::from_utf8_lossy(&text).into_owned())
 }
 
 fn judge(text: &str) -> Login {

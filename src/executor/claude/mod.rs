@@ -6,6 +6,7 @@
 //! [`argv`] and [`environment`] go in, [`event`] and [`conversation`] come out, [`verdict`] judges
 //! the end. A new flag is a line in [`argv`], a new event a variant in [`event`].
 mod argv;
+mod ask;
 mod conversation;
 mod delivery;
 mod ending;

@@ -1,21 +1,15 @@
 //! Whether a task could start now: finds the program and asks its version (contract C1).
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::process::Stdio;
 use std::time::Duration;
 
-use gateway_os::children;
-use tokio::io::AsyncReadExt;
-use tokio::process::Command;
-
+use super::ask::ask;
 use super::locate;
 use super::preview;
 use crate::executor::Availability;
 
 /// How long the program may take to tell its version.
-const VERSION_WAIT: Duration = Duration::from_secs(5);
-/// Most bytes of its answer that are read.
-const VERSION_BYTES_MAX: u64 = 4096;
+const WAIT: Duration = Duration::from_secs(5);
 /// The oldest version whose permission relay is known to work.
 const SUPPORTED: [u64; 3] = [2, 1, 76];
 pub(super) const INSTALL: &str = "install Claude Code with `npm install -g @anthropic-ai/claude-code` or \
@@ -35,14 +29,12 @@ pub(super) async fn availability(
             };
         }
     };
-    let told = tokio::time::timeout(VERSION_WAIT, version(&program, environment)).await;
-    let cause = match told {
-        Ok(Ok(version)) => {
+    let cause = match version(&program, environment).await {
+        Ok(version) => {
             let warning = warning(&version);
             return Availability::Ready { version, warning };
         }
-        Ok(Err(cause)) => cause,
-        Err(_) => format!("did not answer within {} s", VERSION_WAIT.as_secs()),
+        Err(cause) => cause,
     };
     Availability::Unavailable {
         cause: format!("{} --version: {cause}", program.display()),
@@ -52,29 +44,7 @@ pub(super) async fn availability(
 
 /// The version that the program tells, without its name.
 async fn version(program: &Path, environment: &BTreeMap<String, String>) -> Result<String, String> {
-    let mut child = children::start(|| {
-        Command::new(program)
-        .arg("--version")
-        .env_clear()
-        .envs(environment)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        // Dropped when the wait is over; a program that hangs must not stay.
-        .kill_on_drop(true)
-        .spawn()
-    })
-    .map_err(|error| error.to_string())?;
-    let mut text = Vec::new();
-    if let Some(stdout) = child.stdout.take() {
-        stdout
-            .take(VERSION_BYTES_MAX)
-            .read_to_end(&mut text)
-            .await
-            .map_err(|error| error.to_string())?;
-    }
-    let status = child.wait().await.map_err(|error| error.to_string())?;
-    let text = String::from_utf8_lossy(&text);
+    let (status, text) = ask(program, &["--version"], environment, WAIT).await?;
     let word = text.split_whitespace().next().unwrap_or_default();
     if !status.success() {
         return Err(format!("ended with {status}"));
