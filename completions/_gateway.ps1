@@ -40,6 +40,7 @@ Register-ArgumentCompleter -Native -CommandName 'gateway' -ScriptBlock {
             [CompletionResult]::new('tasks', 'tasks', [CompletionResultType]::ParameterValue, 'Look at tasks, and answer what their agents ask')
             [CompletionResult]::new('projects', 'projects', [CompletionResultType]::ParameterValue, 'The folders that tasks may work in')
             [CompletionResult]::new('clients', 'clients', [CompletionResultType]::ParameterValue, 'The clients that may sign in')
+            [CompletionResult]::new('devices', 'devices', [CompletionResultType]::ParameterValue, 'The phones and browsers that are paired')
             [CompletionResult]::new('config', 'config', [CompletionResultType]::ParameterValue, 'The configuration')
             [CompletionResult]::new('secrets', 'secrets', [CompletionResultType]::ParameterValue, 'Secrets in the keyring (or the secrets file)')
             [CompletionResult]::new('service', 'service', [CompletionResultType]::ParameterValue, 'Run the gateway as a service of your login session')
@@ -436,6 +437,60 @@ Register-ArgumentCompleter -Native -CommandName 'gateway' -ScriptBlock {
         'gateway;clients;help;help' {
             break
         }
+        'gateway;devices' {
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Read this configuration file instead of the usual one')
+            [CompletionResult]::new('--log-format', '--log-format', [CompletionResultType]::ParameterName, 'How to log to stderr')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print data as JSON (`"schema": 1`)')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say only what is necessary; log only errors')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say only what is necessary; log only errors')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Log more: -v debug, -vv trace')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Log more: -v debug, -vv trace')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List the devices')
+            [CompletionResult]::new('revoke', 'revoke', [CompletionResultType]::ParameterValue, 'End a device''s pairing; it no longer stands for you from now on')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'gateway;devices;list' {
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Read this configuration file instead of the usual one')
+            [CompletionResult]::new('--log-format', '--log-format', [CompletionResultType]::ParameterName, 'How to log to stderr')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print data as JSON (`"schema": 1`)')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say only what is necessary; log only errors')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say only what is necessary; log only errors')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Log more: -v debug, -vv trace')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Log more: -v debug, -vv trace')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'gateway;devices;revoke' {
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Read this configuration file instead of the usual one')
+            [CompletionResult]::new('--log-format', '--log-format', [CompletionResultType]::ParameterName, 'How to log to stderr')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print data as JSON (`"schema": 1`)')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say only what is necessary; log only errors')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say only what is necessary; log only errors')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Log more: -v debug, -vv trace')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Log more: -v debug, -vv trace')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'gateway;devices;help' {
+            [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List the devices')
+            [CompletionResult]::new('revoke', 'revoke', [CompletionResultType]::ParameterValue, 'End a device''s pairing; it no longer stands for you from now on')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'gateway;devices;help;list' {
+            break
+        }
+        'gateway;devices;help;revoke' {
+            break
+        }
+        'gateway;devices;help;help' {
+            break
+        }
         'gateway;config' {
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Read this configuration file instead of the usual one')
             [CompletionResult]::new('--log-format', '--log-format', [CompletionResultType]::ParameterName, 'How to log to stderr')
@@ -702,6 +757,7 @@ Register-ArgumentCompleter -Native -CommandName 'gateway' -ScriptBlock {
             [CompletionResult]::new('tasks', 'tasks', [CompletionResultType]::ParameterValue, 'Look at tasks, and answer what their agents ask')
             [CompletionResult]::new('projects', 'projects', [CompletionResultType]::ParameterValue, 'The folders that tasks may work in')
             [CompletionResult]::new('clients', 'clients', [CompletionResultType]::ParameterValue, 'The clients that may sign in')
+            [CompletionResult]::new('devices', 'devices', [CompletionResultType]::ParameterValue, 'The phones and browsers that are paired')
             [CompletionResult]::new('config', 'config', [CompletionResultType]::ParameterValue, 'The configuration')
             [CompletionResult]::new('secrets', 'secrets', [CompletionResultType]::ParameterValue, 'Secrets in the keyring (or the secrets file)')
             [CompletionResult]::new('service', 'service', [CompletionResultType]::ParameterValue, 'Run the gateway as a service of your login session')
@@ -788,6 +844,17 @@ Register-ArgumentCompleter -Native -CommandName 'gateway' -ScriptBlock {
             break
         }
         'gateway;help;clients;expire' {
+            break
+        }
+        'gateway;help;devices' {
+            [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List the devices')
+            [CompletionResult]::new('revoke', 'revoke', [CompletionResultType]::ParameterValue, 'End a device''s pairing; it no longer stands for you from now on')
+            break
+        }
+        'gateway;help;devices;list' {
+            break
+        }
+        'gateway;help;devices;revoke' {
             break
         }
         'gateway;help;config' {

@@ -25,6 +25,9 @@ _gateway() {
             gateway,config)
                 cmd="gateway__subcmd__config"
                 ;;
+            gateway,devices)
+                cmd="gateway__subcmd__devices"
+                ;;
             gateway,doctor)
                 cmd="gateway__subcmd__doctor"
                 ;;
@@ -112,6 +115,24 @@ _gateway() {
             gateway__subcmd__config__subcmd__help,show)
                 cmd="gateway__subcmd__config__subcmd__help__subcmd__show"
                 ;;
+            gateway__subcmd__devices,help)
+                cmd="gateway__subcmd__devices__subcmd__help"
+                ;;
+            gateway__subcmd__devices,list)
+                cmd="gateway__subcmd__devices__subcmd__list"
+                ;;
+            gateway__subcmd__devices,revoke)
+                cmd="gateway__subcmd__devices__subcmd__revoke"
+                ;;
+            gateway__subcmd__devices__subcmd__help,help)
+                cmd="gateway__subcmd__devices__subcmd__help__subcmd__help"
+                ;;
+            gateway__subcmd__devices__subcmd__help,list)
+                cmd="gateway__subcmd__devices__subcmd__help__subcmd__list"
+                ;;
+            gateway__subcmd__devices__subcmd__help,revoke)
+                cmd="gateway__subcmd__devices__subcmd__help__subcmd__revoke"
+                ;;
             gateway__subcmd__help,clients)
                 cmd="gateway__subcmd__help__subcmd__clients"
                 ;;
@@ -120,6 +141,9 @@ _gateway() {
                 ;;
             gateway__subcmd__help,config)
                 cmd="gateway__subcmd__help__subcmd__config"
+                ;;
+            gateway__subcmd__help,devices)
+                cmd="gateway__subcmd__help__subcmd__devices"
                 ;;
             gateway__subcmd__help,doctor)
                 cmd="gateway__subcmd__help__subcmd__doctor"
@@ -174,6 +198,12 @@ _gateway() {
                 ;;
             gateway__subcmd__help__subcmd__config,show)
                 cmd="gateway__subcmd__help__subcmd__config__subcmd__show"
+                ;;
+            gateway__subcmd__help__subcmd__devices,list)
+                cmd="gateway__subcmd__help__subcmd__devices__subcmd__list"
+                ;;
+            gateway__subcmd__help__subcmd__devices,revoke)
+                cmd="gateway__subcmd__help__subcmd__devices__subcmd__revoke"
                 ;;
             gateway__subcmd__help__subcmd__projects,add)
                 cmd="gateway__subcmd__help__subcmd__projects__subcmd__add"
@@ -359,7 +389,7 @@ _gateway() {
 
     case "${cmd}" in
         gateway)
-            opts="-q -v -h -V --config --json --log-format --quiet --verbose --help --version serve mint-client doctor pair status tasks projects clients config secrets service completions man help"
+            opts="-q -v -h -V --config --json --log-format --quiet --verbose --help --version serve mint-client doctor pair status tasks projects clients devices config secrets service completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -758,6 +788,128 @@ _gateway() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        gateway__subcmd__devices)
+            opts="-q -v -h --config --json --log-format --quiet --verbose --help list revoke help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "auto pretty json" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        gateway__subcmd__devices__subcmd__help)
+            opts="list revoke help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        gateway__subcmd__devices__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        gateway__subcmd__devices__subcmd__help__subcmd__list)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        gateway__subcmd__devices__subcmd__help__subcmd__revoke)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        gateway__subcmd__devices__subcmd__list)
+            opts="-q -v -h --config --json --log-format --quiet --verbose --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "auto pretty json" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        gateway__subcmd__devices__subcmd__revoke)
+            opts="-q -v -h --config --json --log-format --quiet --verbose --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "auto pretty json" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         gateway__subcmd__doctor)
             opts="-q -v -h --strict --only --deep --config --json --log-format --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -785,7 +937,7 @@ _gateway() {
             return 0
             ;;
         gateway__subcmd__help)
-            opts="serve mint-client doctor pair status tasks projects clients config secrets service completions man help"
+            opts="serve mint-client doctor pair status tasks projects clients devices config secrets service completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -925,6 +1077,48 @@ _gateway() {
             return 0
             ;;
         gateway__subcmd__help__subcmd__config__subcmd__show)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        gateway__subcmd__help__subcmd__devices)
+            opts="list revoke"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        gateway__subcmd__help__subcmd__devices__subcmd__list)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        gateway__subcmd__help__subcmd__devices__subcmd__revoke)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )

@@ -37,6 +37,7 @@ set edit:completion:arg-completer[gateway] = {|@words|
             cand tasks 'Look at tasks, and answer what their agents ask'
             cand projects 'The folders that tasks may work in'
             cand clients 'The clients that may sign in'
+            cand devices 'The phones and browsers that are paired'
             cand config 'The configuration'
             cand secrets 'Secrets in the keyring (or the secrets file)'
             cand service 'Run the gateway as a service of your login session'
@@ -390,6 +391,53 @@ set edit:completion:arg-completer[gateway] = {|@words|
         }
         &'gateway;clients;help;help'= {
         }
+        &'gateway;devices'= {
+            cand --config 'Read this configuration file instead of the usual one'
+            cand --log-format 'How to log to stderr'
+            cand --json 'Print data as JSON (`"schema": 1`)'
+            cand -q 'Say only what is necessary; log only errors'
+            cand --quiet 'Say only what is necessary; log only errors'
+            cand -v 'Log more: -v debug, -vv trace'
+            cand --verbose 'Log more: -v debug, -vv trace'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+            cand list 'List the devices'
+            cand revoke 'End a device''s pairing; it no longer stands for you from now on'
+            cand help 'Print this message or the help of the given subcommand(s)'
+        }
+        &'gateway;devices;list'= {
+            cand --config 'Read this configuration file instead of the usual one'
+            cand --log-format 'How to log to stderr'
+            cand --json 'Print data as JSON (`"schema": 1`)'
+            cand -q 'Say only what is necessary; log only errors'
+            cand --quiet 'Say only what is necessary; log only errors'
+            cand -v 'Log more: -v debug, -vv trace'
+            cand --verbose 'Log more: -v debug, -vv trace'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'gateway;devices;revoke'= {
+            cand --config 'Read this configuration file instead of the usual one'
+            cand --log-format 'How to log to stderr'
+            cand --json 'Print data as JSON (`"schema": 1`)'
+            cand -q 'Say only what is necessary; log only errors'
+            cand --quiet 'Say only what is necessary; log only errors'
+            cand -v 'Log more: -v debug, -vv trace'
+            cand --verbose 'Log more: -v debug, -vv trace'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'gateway;devices;help'= {
+            cand list 'List the devices'
+            cand revoke 'End a device''s pairing; it no longer stands for you from now on'
+            cand help 'Print this message or the help of the given subcommand(s)'
+        }
+        &'gateway;devices;help;list'= {
+        }
+        &'gateway;devices;help;revoke'= {
+        }
+        &'gateway;devices;help;help'= {
+        }
         &'gateway;config'= {
             cand --config 'Read this configuration file instead of the usual one'
             cand --log-format 'How to log to stderr'
@@ -625,6 +673,7 @@ set edit:completion:arg-completer[gateway] = {|@words|
             cand tasks 'Look at tasks, and answer what their agents ask'
             cand projects 'The folders that tasks may work in'
             cand clients 'The clients that may sign in'
+            cand devices 'The phones and browsers that are paired'
             cand config 'The configuration'
             cand secrets 'Secrets in the keyring (or the secrets file)'
             cand service 'Run the gateway as a service of your login session'
@@ -689,6 +738,14 @@ set edit:completion:arg-completer[gateway] = {|@words|
         &'gateway;help;clients;revoke'= {
         }
         &'gateway;help;clients;expire'= {
+        }
+        &'gateway;help;devices'= {
+            cand list 'List the devices'
+            cand revoke 'End a device''s pairing; it no longer stands for you from now on'
+        }
+        &'gateway;help;devices;list'= {
+        }
+        &'gateway;help;devices;revoke'= {
         }
         &'gateway;help;config'= {
             cand path 'Print where configuration, state and sockets are'

@@ -84,7 +84,7 @@ impl PairError {
             }
             Self::Used | Self::UnknownToken => {
                 "Run `gateway pair` on your machine and scan the fresh code. If you did not use this \
-                 link yourself, look at `gateway clients list`."
+                 link yourself, look at `gateway devices list`."
             }
             Self::WrongCode => "Run `gateway pair` on your machine for a fresh one.",
             Self::TooFast { .. } => {
@@ -141,7 +141,7 @@ impl DeviceError {
     #[must_use]
     pub const fn hint(&self) -> &'static str {
         match self {
-            Self::Unknown(_) => "name a device that is paired",
+            Self::Unknown(_) => "`gateway devices list` shows those that are paired",
             Self::Store(error) => error.hint(),
         }
     }

@@ -72,6 +72,9 @@ pub enum Command {
     /// The clients that may sign in
     #[command(subcommand)]
     Clients(ClientsCommand),
+    /// The phones and browsers that are paired
+    #[command(subcommand)]
+    Devices(DevicesCommand),
     /// The configuration
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -276,6 +279,18 @@ pub enum ClientsCommand {
         /// A duration from now such as `30d`, or a moment such as `2027-01-31T00:00:00Z`
         #[arg(long = "in", value_name = "WHEN", allow_hyphen_values = true)]
         when: String,
+    },
+}
+
+/// `gateway devices …`
+#[derive(Debug, Subcommand)]
+pub enum DevicesCommand {
+    /// List the devices
+    List,
+    /// End a device's pairing; it no longer stands for you from now on
+    Revoke {
+        /// Its id, or `all`
+        device: String,
     },
 }
 

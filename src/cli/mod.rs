@@ -89,6 +89,7 @@ fn run(cli: Cli) -> Result<(), CliError> {
         Command::Secrets(command) => on_runtime(commands::secrets::run(&context, command)),
         Command::Tasks(command) => on_runtime(commands::tasks::run(&context, command)),
         Command::Clients(command) => on_runtime(commands::clients::run(&context, command)),
+        Command::Devices(command) => on_runtime(commands::devices::run(&context, command)),
         Command::MintClient(args) => on_runtime(commands::mint_client::run(&context, args)),
         Command::Pair(args) => on_runtime(commands::pair::run(&context, args)),
         Command::Status(args) => on_runtime(commands::status::run(&context, args)),

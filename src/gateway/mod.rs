@@ -5,6 +5,7 @@
 pub mod admin;
 mod authenticate;
 mod clients;
+mod devices;
 pub(crate) mod executors;
 pub(crate) mod orphans;
 mod owner;
@@ -126,11 +127,11 @@ impl Owner {
         let auth = AuthorizationServer::new(store.clone(), clock.clone(), entropy, auth_settings)
             .map_err(StartupError::setting)?;
         let secrets = vault::secrets(config, folders, env)?;
-        let clients = clients::Clients::new(auth, secrets, clock.clone());
+        let clients = clients::Clients::new(auth.clone(), secrets, clock.clone());
         let workspaces = ProjectWorkspaces::new(config, folders, env, clock.clone());
         // Nothing is reloaded here: the projects stay what they are now.
         let (_, shown) = watch::channel(Shown::of(config, workspaces));
-        Ok((Self { store, clock, clients, shown, running: None }, state))
+        Ok((Self { store, clock, clients, auth, shown, running: None }, state))
     }
 }
 

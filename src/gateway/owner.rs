@@ -8,9 +8,11 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use super::admin::{Call, CallError, CallErrorKind};
+use super::devices;
 use super::tools::Shown;
 use super::view::{EventPage, RequestView, TaskDetail, TaskView};
 use super::workspaces::ProjectWorkspaces;
+use crate::auth::AuthorizationServer;
 use crate::clock::Clock;
 use crate::model::{Answer, Answerer, Decision, Request, RequestState, Task, TaskId};
 use crate::store::{Store, TaskFilter};
@@ -49,6 +51,7 @@ pub struct Owner {
     pub(super) store: Store,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) clients: super::clients::Clients,
+    pub(super) auth: AuthorizationServer,
     /// The projects, as the last reload left them.
     pub(super) shown: watch::Receiver<Shown>,
     /// The engine and the rest of a running gateway; none when the owner's command works alone.
@@ -86,6 +89,10 @@ impl Owner {
             Call::ListClients => self.clients.list(),
             Call::RevokeClient { client } => self.clients.revoke(&client).await,
             Call::ExpireClient { client, at } => self.clients.expire(&client, at).await,
+            Call::ListDevices => devices::list(&self.auth, self.clock.now()),
+            Call::RevokeDevice { device } => {
+                devices::revoke(&self.auth, self.clock.now(), &device).await
+            }
             Call::Reload => self.running()?.1.reload().await,
         }
     }

@@ -242,6 +242,7 @@ impl Gateway {
             store: state.store.clone(),
             clock: clock.clone(),
             clients,
+            auth: shared.auth.clone(),
             shown: shown_now,
             running: Some((engine.clone(), shared.clone())),
         };

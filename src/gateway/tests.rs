@@ -8,8 +8,9 @@ use gateway_os::folders::Folders;
 
 use super::admin::Call;
 use super::{Gateway, Owner, Setup};
-use crate::clock::{OsEntropy, SystemClock};
+use crate::clock::{OsEntropy, SeededEntropy, SystemClock};
 use crate::config::{Config, Overrides};
+use crate::model::{Device, DeviceId, TokenDigest};
 
 const SETTINGS: &str = "
 server.listen = \"127.0.0.1:0\"
@@ -164,4 +165,47 @@ async fn the_status_names_the_keys_that_wait_for_a_restart_until_they_are_as_at_
     gateway.reload().await.unwrap();
     assert_eq!(waiting(), serde_json::json!([]));
     gateway.shut_down().await;
+}
+
+#[tokio::test]
+async fn a_revoked_device_is_told_as_such_and_is_no_device_any_more() {
+    let folder = tempfile::tempdir().unwrap();
+    let setup = setup(folder.path());
+    let (owner, _state) =
+        Owner::alone(&setup.folders, &setup.loaded.config, &setup.env, setup.clock).unwrap();
+    let now = owner.clock.now();
+    let pair = async |n: u8| {
+        let device = Device {
+            id: DeviceId::random(&SeededEntropy::new(n.into())),
+            name: format!("Safari on iPhone {n}"),
+            cookie: TokenDigest::from_bytes([n; 32]),
+            created_at: now,
+            expires_at: now.after(Duration::from_secs(1000)),
+            last_used_at: None,
+            revoked_at: None,
+        };
+        let row = device.clone();
+        owner.store.write(move |tx| tx.insert_device(&row)).await.unwrap();
+        device.id.as_str().to_owned()
+    };
+    let states = async || {
+        let listed = owner.call(Call::ListDevices).await.unwrap();
+        let devices = listed["devices"].as_array().unwrap().clone();
+        devices.iter().map(|it| it["state"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let revoke = |device: &str| owner.call(Call::RevokeDevice { device: device.to_owned() });
+    assert!(states().await.is_empty());
+    let one = pair(1).await;
+    pair(2).await;
+    pair(3).await;
+    assert_eq!(states().await, ["paired"; 3]);
+
+    assert_eq!(revoke(&one).await.unwrap()["revoked"], serde_json::json!([one]));
+    assert_eq!(states().await.iter().filter(|state| *state == "revoked").count(), 1);
+    let error = revoke(&one).await.unwrap_err();
+    assert!(error.hint.contains("gateway devices list"), "{error:?}");
+
+    revoke("all").await.unwrap();
+    assert_eq!(states().await, ["revoked"; 3]);
+    assert_eq!(revoke("all").await.unwrap()["revoked"], serde_json::json!([]));
 }

@@ -2,6 +2,7 @@
 pub(super) mod clients;
 pub(super) mod completions;
 pub(super) mod config;
+pub(super) mod devices;
 pub(super) mod doctor;
 pub(super) mod man;
 pub(super) mod mint_client;

@@ -104,6 +104,13 @@ pub enum Call {
         /// Milliseconds since the Unix epoch.
         at: i64,
     },
+    /// All paired devices.
+    ListDevices,
+    /// Ends a device's pairing.
+    RevokeDevice {
+        /// Its id, or `all`.
+        device: String,
+    },
     /// Reads the configuration again.
     Reload,
 }
