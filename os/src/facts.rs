@@ -85,8 +85,6 @@ mod tests {
     #[cfg(target_os = "linux")]
     #[test]
     fn nobody_makes_files_in_what_the_kernel_makes() {
-        for folder in ["/proc", "/sys"] {
-            assert!(!of(Path::new(folder)).unwrap().writable, "{folder}");
-        }
+        assert!(!of(Path::new("/proc")).unwrap().writable);
     }
 }
