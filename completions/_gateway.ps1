@@ -90,6 +90,7 @@ Register-ArgumentCompleter -Native -CommandName 'gateway' -ScriptBlock {
             [CompletionResult]::new('--log-format', '--log-format', [CompletionResultType]::ParameterName, 'How to log to stderr')
             [CompletionResult]::new('--strict', '--strict', [CompletionResultType]::ParameterName, 'Count warnings as failures')
             [CompletionResult]::new('--deep', '--deep', [CompletionResultType]::ParameterName, 'Also sign in and run a task with a built-in stand-in agent')
+            [CompletionResult]::new('--public', '--public', [CompletionResultType]::ParameterName, 'Also walk a client''s whole way through the public address')
             [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print data as JSON (`"schema": 1`)')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say only what is necessary; log only errors')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say only what is necessary; log only errors')

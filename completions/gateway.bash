@@ -911,7 +911,7 @@ _gateway() {
             return 0
             ;;
         gateway__subcmd__doctor)
-            opts="-q -v -h --strict --only --deep --config --json --log-format --quiet --verbose --help"
+            opts="-q -v -h --strict --only --deep --public --config --json --log-format --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

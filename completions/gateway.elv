@@ -84,6 +84,7 @@ set edit:completion:arg-completer[gateway] = {|@words|
             cand --log-format 'How to log to stderr'
             cand --strict 'Count warnings as failures'
             cand --deep 'Also sign in and run a task with a built-in stand-in agent'
+            cand --public 'Also walk a client''s whole way through the public address'
             cand --json 'Print data as JSON (`"schema": 1`)'
             cand -q 'Say only what is necessary; log only errors'
             cand --quiet 'Say only what is necessary; log only errors'

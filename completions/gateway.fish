@@ -82,6 +82,7 @@ pretty\t'Lines for people'
 json\t'One JSON object per line'"
 complete -c gateway -n "__fish_gateway_using_subcommand doctor" -l strict -d 'Count warnings as failures'
 complete -c gateway -n "__fish_gateway_using_subcommand doctor" -l deep -d 'Also sign in and run a task with a built-in stand-in agent'
+complete -c gateway -n "__fish_gateway_using_subcommand doctor" -l public -d 'Also walk a client\'s whole way through the public address'
 complete -c gateway -n "__fish_gateway_using_subcommand doctor" -l json -d 'Print data as JSON (`"schema": 1`)'
 complete -c gateway -n "__fish_gateway_using_subcommand doctor" -s q -l quiet -d 'Say only what is necessary; log only errors'
 complete -c gateway -n "__fish_gateway_using_subcommand doctor" -s v -l verbose -d 'Log more: -v debug, -vv trace'

@@ -83,6 +83,29 @@ def project_added_while_running():
         expect("my-app" not in (lab.folder / "config.toml").read_text(), "it is still there")
 
 
+def doctor_public():
+    """`doctor --public` walks a client's whole way through the public address, and cleans up."""
+    with Lab(SCENARIOS, "public") as lab:
+        lab.configure()
+        skipped = lab.json("doctor", "--public", "--only", "version")["checks"][-1]
+        expect(skipped["status"] == "skip", f"no gateway runs: {skipped}")
+        # A port that was free a moment ago: the address has to be known before the gateway starts.
+        lab.serve("--tunnel", "none")
+        front = lab.json("status")["local_url"]
+        expect("no public address" in str(lab.json("doctor", "--public", "--only", "version")["checks"]),
+               "a gateway of this machine only")
+        lab.stop()
+        lab.configure(f'[server]\npublic_url = "{front}"')
+        lab.serve("--tunnel", "none", listen=front.removeprefix("http://"))
+        report = lab.json("doctor", "--public", "--only", "version")
+        failed = [check for check in report["checks"] if check["status"] != "ok"]
+        expect(not failed and len(report["checks"]) == 12, f"{report}")
+        expect(f"{front}/mcp" in report["checks"][-1]["detail"], f"{report['checks'][-1]}")
+        left = [client for client in lab.json("clients", "list")["clients"]
+                if client["name"].startswith("doctor-") and client["state"] != "revoked"]
+        expect(not left, f"the walk left a client: {left}")
+
+
 def ends_in_time():
     """SIGTERM ends it within 10 s although an event stream and a long poll are open."""
     import time
@@ -133,4 +156,5 @@ def wrong_use():
 
 main({"with-nothing-configured": with_nothing_configured, "reload": reload,
       "project-added-while-running": project_added_while_running, "ends-in-time": ends_in_time,
+      "doctor-public": doctor_public,
       "wrong-use": wrong_use})

@@ -152,6 +152,9 @@ pub struct DoctorArgs {
     /// Also sign in and run a task with a built-in stand-in agent
     #[arg(long)]
     pub deep: bool,
+    /// Also walk a client's whole way through the public address
+    #[arg(long)]
+    pub public: bool,
 }
 
 /// Arguments of `pair`.

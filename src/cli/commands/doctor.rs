@@ -1,7 +1,7 @@
 //! `gateway doctor`.
 use crate::cli::args::DoctorArgs;
 use crate::cli::context::{Context, print_text};
-use crate::cli::doctor::{self, Finding, Line, Report, Status, World, deep};
+use crate::cli::doctor::{self, Finding, Line, Report, Status, World, deep, public};
 use crate::cli::error::{CliError, Exit};
 
 /// Runs the command.
@@ -34,6 +34,9 @@ async fn examine(context: &Context, args: DoctorArgs) -> Result<(), CliError> {
     let mut lines = doctor::run(&checks, &world).await;
     if args.deep {
         lines.extend(deep::run(context).await);
+    }
+    if args.public {
+        lines.extend(public::run(context, &world).await);
     }
     let report = Report { lines, strict: args.strict };
     context.print(&report.json(), || report.text(context.colors()))?;

@@ -22,6 +22,7 @@ mod listen_port;
 mod machine;
 mod memory;
 mod projects;
+pub(in crate::cli) mod public;
 mod public_url;
 mod report;
 mod running;
@@ -36,6 +37,8 @@ mod tunnel_cloudflared;
 mod tunnel_ngrok;
 mod tunnel_provider;
 mod version;
+mod visitor;
+mod walk;
 mod world;
 
 use std::panic::AssertUnwindSafe;

@@ -11,7 +11,7 @@ use gateway_os::program::make_script;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::flow::Trouble;
+use crate::cli::doctor::walk::Trouble;
 use crate::cli::standin;
 use crate::clock::{Clock, OsEntropy, SystemClock};
 use crate::config::{Config, Overrides};

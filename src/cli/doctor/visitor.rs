@@ -1,93 +1,66 @@
-//! What a client does, step by step, each over HTTP as the real ones do it.
+//! What a client does to sign in, step by step, each over HTTP as the real ones do it.
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use url::Url;
 
-use super::stage::{PROJECT, Stage, git};
-use crate::cli::doctor::machine::root_cause;
-use crate::cli::standin::{ANSWER, CONTENT, FILE};
+use super::machine::root_cause;
+use super::walk::{Step, Trouble};
 use crate::clock::{Entropy, OsEntropy};
-use crate::mcp::client::{Client, ClientError, Era, ToolAnswer};
+use crate::mcp::client::{Client, Era};
+use crate::secret::Secret;
 
 /// How long one request may take.
 const REQUEST_LIMIT: Duration = Duration::from_secs(30);
-/// How often a task is asked for, each time waiting for news.
-const CHECKS_MAX: usize = 30;
 /// Where the browser would be sent; nobody listens there, and nobody follows.
 const REDIRECT: &str = "http://127.0.0.1:9/callback";
 /// The tools that a client needs for a task.
 const NEEDED: [&str; 4] = ["start_task", "check_task", "get_result", "get_diff"];
 
-/// Why a step failed.
-#[derive(Debug)]
-pub(super) struct Trouble {
-    /// The cause.
-    pub(super) cause: String,
-    /// The cure, where there is more to say than of every step.
-    pub(super) fix: Option<String>,
+/// How a client proves who it is at the token endpoint.
+pub(super) struct Credentials {
+    /// Its id.
+    pub(super) client_id: String,
+    /// Its secret; none for a public client.
+    pub(super) secret: Option<Secret>,
 }
-
-impl Trouble {
-    pub(super) fn new(cause: impl Into<String>) -> Self {
-        Self { cause: cause.into(), fix: None }
-    }
-
-    pub(super) fn with_fix(self, fix: impl Into<String>) -> Self {
-        Self { fix: Some(fix.into()), ..self }
-    }
-}
-
-impl From<std::io::Error> for Trouble {
-    fn from(error: std::io::Error) -> Self {
-        Self::new(format!("the temporary folder: {error}"))
-            .with_fix("gateway doctor --only disk; or set TMPDIR to a folder that you may write")
-    }
-}
-
-impl From<reqwest::Error> for Trouble {
-    fn from(error: reqwest::Error) -> Self {
-        Self::new(root_cause(&error))
-    }
-}
-
-impl From<ClientError> for Trouble {
-    fn from(error: ClientError) -> Self {
-        Self::new(error.to_string())
-    }
-}
-
-/// What a step comes to: a line about it, and what the next one needs.
-type Step<T> = Result<(String, T), Trouble>;
 
 /// A client on its way.
-pub(super) struct Flow {
-    http: reqwest::Client,
+pub(super) struct Visitor {
+    pub(super) http: reqwest::Client,
     base: String,
+    credentials: Credentials,
     resource: String,
     issuer: String,
     authorize: String,
     token: String,
     revoke: String,
-    /// The header that proves the client (RFC 6749 §2.3.1).
-    basic: String,
     access_token: String,
     refresh_token: String,
 }
 
-impl Flow {
+/// What a client asks with: no redirects, at most 30 s a request.
+pub(super) fn http(user_agent: &str) -> reqwest::ClientBuilder {
+    crate::gateway::install_crypto();
+    reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .user_agent(user_agent)
+        .timeout(REQUEST_LIMIT)
+}
+
+impl Visitor {
     /// Finds out how to sign in, from nothing but the connector's URL (RFC 9728, RFC 8414).
-    pub(super) async fn discover(stage: &Stage) -> Step<Self> {
-        crate::gateway::install_crypto();
-        let http = reqwest::Client::builder()
-            .no_proxy()
-            .redirect(reqwest::redirect::Policy::none())
-            .timeout(REQUEST_LIMIT)
-            .build()?;
-        let base = stage.base.clone();
+    ///
+    /// `base` has no slash at its end; `http` follows no redirects.
+    pub(super) async fn discover(
+        http: reqwest::Client,
+        base: &str,
+        credentials: Credentials,
+    ) -> Step<Self> {
+        let base = base.to_owned();
         let challenge = http.post(format!("{base}/mcp")).json(&json!({})).send().await?;
         expect("POST /mcp without a token", &challenge, 401)?;
         let header = challenge.headers().get("www-authenticate");
@@ -109,9 +82,7 @@ impl Flow {
         if !methods.is_some_and(|methods| methods.iter().any(|method| method == "S256")) {
             return Err(Trouble::new("the server's metadata does not offer PKCE with S256"));
         }
-        let secret = stage.client_secret.expose();
-        let basic = format!("Basic {}", STANDARD.encode(format!("{}:{secret}", stage.client_id)));
-        let flow = Self {
+        let visitor = Self {
             resource: text(&resource["resource"], "resource")?,
             authorize: text(&server["authorization_endpoint"], "authorization_endpoint")?,
             token: text(&server["token_endpoint"], "token_endpoint")?,
@@ -119,22 +90,31 @@ impl Flow {
             issuer,
             http,
             base,
-            basic,
+            credentials,
             access_token: String::new(),
             refresh_token: String::new(),
         };
-        Ok(("401, both metadata documents, PKCE".to_owned(), flow))
+        Ok(("401, both metadata documents, PKCE".to_owned(), visitor))
     }
 
-    /// Authorization code with PKCE (RFC 7636), the owner's consent, tokens.
-    pub(super) async fn sign_in(&mut self, stage: &Stage) -> Step<()> {
+    /// The same way as another client, which has no secret.
+    pub(super) fn with_client(self, client_id: String) -> Self {
+        Self { credentials: Credentials { client_id, secret: None }, ..self }
+    }
+
+    /// Authorization code with PKCE (RFC 7636), the owner's consent with the code that `owner` tells,
+    /// tokens.
+    pub(super) async fn sign_in(
+        &mut self,
+        owner: impl Future<Output = Result<String, Trouble>>,
+    ) -> Step<()> {
         let entropy: &dyn Entropy = &OsEntropy;
         let verifier = URL_SAFE_NO_PAD.encode(entropy.bytes::<32>());
         let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(verifier.as_bytes()));
         let state = URL_SAFE_NO_PAD.encode(entropy.bytes::<16>());
         let query = [
             ("response_type", "code"),
-            ("client_id", &stage.client_id),
+            ("client_id", &self.credentials.client_id),
             ("redirect_uri", REDIRECT),
             ("state", &state),
             ("code_challenge", &challenge),
@@ -148,7 +128,7 @@ impl Flow {
         expect("the consent page", &page, 200)?;
         let sealed = hidden_field(&page.text().await?)
             .ok_or_else(|| Trouble::new("the consent page has no form"))?;
-        let code = stage.consent_code().await?;
+        let code = owner.await?;
         let form = [("request", sealed.as_str()), ("code", &code), ("decision", "allow")];
         let allowed = self.http.post(&self.authorize).form(&form).send().await?;
         expect("the consent", &allowed, 303)?;
@@ -188,10 +168,21 @@ impl Flow {
 
     /// Access and refresh token.
     async fn tokens(&self, what: &str, form: &[(&str, &str)]) -> Result<(String, String), Trouble> {
-        let request = self.http.post(&self.token).header("authorization", &self.basic).form(form);
-        let tokens = json_of(what, request.send().await?).await?;
+        let tokens = json_of(what, self.prove(&self.token, form).send().await?).await?;
         let access = text(&tokens["access_token"], "access_token")?;
         Ok((access, text(&tokens["refresh_token"], "refresh_token")?))
+    }
+
+    /// A form with what proves the client (RFC 6749 §2.3.1).
+    fn prove(&self, url: &str, form: &[(&str, &str)]) -> reqwest::RequestBuilder {
+        let id = self.credentials.client_id.as_str();
+        match &self.credentials.secret {
+            Some(secret) => {
+                let basic = STANDARD.encode(format!("{id}:{}", secret.expose()));
+                self.http.post(url).header("authorization", format!("Basic {basic}")).form(form)
+            }
+            None => self.http.post(url).form(&[form, &[("client_id", id)]].concat()),
+        }
     }
 
     /// New tokens for old ones (RFC 6749 §6).
@@ -221,49 +212,16 @@ impl Flow {
         Ok((format!("{} tools, in both eras of MCP", counts[0]), ()))
     }
 
-    async fn connect(&self, era: Era) -> Result<Client, Trouble> {
+    /// A connection to the tools.
+    pub(super) async fn connect(&self, era: Era) -> Result<Client, Trouble> {
         let url = format!("{}/mcp", self.base);
         Ok(Client::connect(self.http.clone(), &url, &self.access_token, era).await?)
-    }
-
-    /// A task from start to end; its id.
-    pub(super) async fn task(&self) -> Step<String> {
-        let client = self.connect(Era::Modern).await?;
-        let done = run_task(&client).await;
-        client.close().await;
-        done
-    }
-
-    /// The change that came back, and that the project itself is as it was.
-    pub(super) async fn diff(&self, stage: &Stage, task: &str) -> Step<()> {
-        let client = self.connect(Era::Modern).await?;
-        let answer = call(&client, "get_diff", json!({ "task_id": task })).await;
-        client.close().await;
-        let answer = answer?;
-        let shown = format!("{}{}", answer.text, answer.structured.unwrap_or_default());
-        if !shown.contains(FILE) || !shown.contains(CONTENT.trim_end()) {
-            return Err(Trouble::new(format!("the diff does not show {FILE}")));
-        }
-        if stage.project.join(FILE).exists() {
-            return Err(Trouble::new("the task wrote into the project's own folder"));
-        }
-        let path = &stage.path;
-        let branches = git(&stage.project, path, &["branch", "--list", "gateway/*"]).await?;
-        let clean = git(&stage.project, path, &["status", "--porcelain"]).await?.is_empty();
-        match (branches.lines().count(), clean) {
-            (1, true) => Ok(("on a branch of its own; the project is as it was".to_owned(), ())),
-            (_, false) => Err(Trouble::new("the project's folder was changed")),
-            (n, true) => {
-                Err(Trouble::new(format!("the project has {n} branches of the task, not 1")))
-            }
-        }
     }
 
     /// Ends the grant (RFC 7009); the access token is worthless from then on.
     pub(super) async fn revoke(&self) -> Step<()> {
         let form = [("token", self.refresh_token.as_str())];
-        let request = self.http.post(&self.revoke).header("authorization", &self.basic).form(&form);
-        expect("the revocation", &request.send().await?, 200)?;
+        expect("the revocation", &self.prove(&self.revoke, &form).send().await?, 200)?;
         let after = self
             .http
             .post(format!("{}/mcp", self.base))
@@ -276,75 +234,12 @@ impl Flow {
     }
 }
 
-async fn run_task(client: &Client) -> Step<String> {
-    let started = call(
-        client,
-        "start_task",
-        json!({ "prompt": "write one file", "project": PROJECT, "timeout_minutes": 1 }),
-    )
-    .await?;
-    let mut state = structured(&started)?;
-    let id = text(&state["task_id"], "task_id")?;
-    for _ in 0..CHECKS_MAX {
-        match state["state"].as_str().unwrap_or_default() {
-            "completed" => break,
-            "queued" | "running" => {}
-            other => return Err(ended(client, &id, other).await),
-        }
-        let arguments = json!({ "task_id": id, "cursor": state["cursor"], "wait_seconds": 20 });
-        state = structured(&call(client, "check_task", arguments).await?)?;
-    }
-    let result = call(client, "get_result", json!({ "task_id": id })).await?;
-    if !result.text.contains(ANSWER) {
-        return Err(Trouble::new(format!(
-            "the result is not the agent's answer: {}",
-            start_of(&result.text)
-        )));
-    }
-    Ok(("started, watched to its end, answered".to_owned(), id))
-}
-
-/// A task that ended otherwise tells why in its result.
-async fn ended(client: &Client, id: &str, state: &str) -> Trouble {
-    let told = call(client, "get_result", json!({ "task_id": id })).await;
-    let told = told.map_or_else(|trouble| trouble.cause, |answer| start_of(&answer.text));
-    Trouble::new(format!("the task is {state}: {told}")).with_fix(
-        "if the temporary folder forbids programs (`findmnt -T /tmp` says noexec), run it elsewhere: \
-         TMPDIR=$HOME gateway doctor --deep; else report these lines",
-    )
-}
-
-/// The beginning of a tool's text in one line.
-fn start_of(text: &str) -> String {
-    let flat = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    flat.chars().take(300).collect()
-}
-
-async fn call(client: &Client, tool: &str, arguments: Value) -> Result<ToolAnswer, Trouble> {
-    let arguments = match arguments {
-        Value::Object(arguments) => arguments,
-        _ => Map::new(),
-    };
-    let answer = client.call(tool, arguments).await?;
-    if answer.is_error {
-        return Err(Trouble::new(format!("{tool}: {}", start_of(&answer.text))));
-    }
-    Ok(answer)
-}
-
-fn structured(answer: &ToolAnswer) -> Result<Value, Trouble> {
-    answer
-        .structured
-        .clone()
-        .ok_or_else(|| Trouble::new("a tool's answer has no structured content"))
-}
-
-fn text(value: &Value, name: &str) -> Result<String, Trouble> {
+pub(super) fn text(value: &Value, name: &str) -> Result<String, Trouble> {
     let text = value.as_str().filter(|text| !text.is_empty());
     text.map(str::to_owned).ok_or_else(|| Trouble::new(format!("the answer has no {name}")))
 }
 
-fn expect(what: &str, response: &reqwest::Response, status: u16) -> Result<(), Trouble> {
+pub(super) fn expect(what: &str, response: &reqwest::Response, status: u16) -> Result<(), Trouble> {
     let found = response.status().as_u16();
     if found == status {
         return Ok(());
@@ -352,7 +247,7 @@ fn expect(what: &str, response: &reqwest::Response, status: u16) -> Result<(), T
     Err(Trouble::new(format!("{what} answers HTTP {found}, not {status}")))
 }
 
-async fn json_of(what: &str, response: reqwest::Response) -> Result<Value, Trouble> {
+pub(super) async fn json_of(what: &str, response: reqwest::Response) -> Result<Value, Trouble> {
     expect(what, &response, 200)?;
     response.json().await.map_err(|error| Trouble::new(format!("{what}: {}", root_cause(&error))))
 }
