@@ -37,7 +37,8 @@ impl EditError {
     }
 }
 
-/// The text with the project added at its end; keys at their defaults are left out.
+/// The text with the project added at its end; keys at their defaults are left out. One that is to be
+/// the default takes that from whichever was.
 ///
 /// # Errors
 ///
@@ -59,6 +60,13 @@ pub fn add_project(
     let projects = projects.as_table_like_mut().ok_or(EditError::NotATable)?;
     if projects.contains_key(name.as_str()) {
         return Err(EditError::Exists(name.clone()));
+    }
+    if project.default {
+        for (_, other) in projects.iter_mut() {
+            if let Some(other) = other.as_table_like_mut() {
+                other.remove("default");
+            }
+        }
     }
     let item = if is_inline {
         let mut entry = InlineTable::new();

@@ -44,6 +44,24 @@ impl ConfigError {
         Self::Unreadable { path: path.to_owned(), kind: error.kind(), message: error.to_string() }
     }
 
+    /// The same of a text that is in no file yet.
+    #[must_use]
+    pub fn without_lines(&self) -> String {
+        match self {
+            Self::Invalid(problems) => {
+                let nowhere = |problem: &Problem| Problem {
+                    origin: match &problem.origin {
+                        Origin::File { .. } => Origin::Default,
+                        other => other.clone(),
+                    },
+                    ..problem.clone()
+                };
+                Self::Invalid(problems.iter().map(nowhere).collect()).to_string()
+            }
+            other => other.to_string(),
+        }
+    }
+
     /// What to do about it.
     #[must_use]
     pub fn hint(&self) -> String {

@@ -1,4 +1,5 @@
 //! `gateway projects list|add|remove`: the `[projects]` of the configuration file.
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use gateway_os::folders;
@@ -8,7 +9,7 @@ use crate::cli::args::ProjectsCommand;
 use crate::cli::context::Context;
 use crate::cli::error::{CliError, Exit};
 use crate::cli::reach;
-use crate::config::{self, Config, EditError, ProjectName, ProjectSection};
+use crate::config::{self, Config, ConfigError, EditError, ProjectName, ProjectSection};
 use crate::gateway::admin::Call;
 
 /// Runs the command.
@@ -80,21 +81,26 @@ async fn add(
     let mut section = ProjectSection::new(folder.clone());
     section.description = description;
     section.default = default;
-    let text = context.config_text()?.unwrap_or_default();
-    let changed = config::add_project(&text, &name, &section).map_err(edit_error)?;
-    write(context, &changed)?;
+    edit(context, |text| config::add_project(text, &name, &section))?;
     tell_running(context).await?;
+    let known = context.config()?.config.projects;
+    let others = known.iter().filter(|(other, it)| **other != name && it.path == folder);
+    let others: Vec<_> = others.map(|(other, _)| other.as_str()).collect();
     let data = json!({ "schema": 1, "name": name.as_str(), "path": folder });
-    context.print(&data, || format!("added project {} ({})", name.as_str(), folder.display()))
+    context.print(&data, || {
+        let mut text = format!("added project {} ({})", name.as_str(), folder.display());
+        if !others.is_empty() {
+            text += &format!("\nnote: the same folder is project {} too", others.join(", "));
+        }
+        text
+    })
 }
 
 async fn remove(context: &Context, name: &str) -> Result<(), CliError> {
     let name = name.parse::<ProjectName>().map_err(|error| {
         CliError::new(Exit::Usage, error).hint("`gateway projects list` names the projects")
     })?;
-    let text = context.config_text()?.unwrap_or_default();
-    let changed = config::remove_project(&text, &name).map_err(edit_error)?;
-    write(context, &changed)?;
+    edit(context, |text| config::remove_project(text, &name))?;
     tell_running(context).await?;
     let data = json!({ "schema": 1, "removed": name.as_str() });
     context.print(&data, || format!("removed project {}; its folder stays", name.as_str()))
@@ -112,6 +118,10 @@ fn folder(path: &Path) -> Result<PathBuf, CliError> {
     if !folder.is_dir() {
         let message = format!("{} is not a folder", folder.display());
         return Err(CliError::failed(message).hint("name the project's folder, not a file in it"));
+    }
+    if folder.components().any(|part| part.as_os_str() == ".git") {
+        let message = format!("{} is where git keeps a repository", folder.display());
+        return Err(CliError::failed(message).hint("name the folder that holds `.git`"));
     }
     Ok(folder)
 }
@@ -136,20 +146,34 @@ fn shown(path: &Path) -> String {
     }
 }
 
-/// Checks the whole new text before it takes the file's place.
-fn write(context: &Context, text: &str) -> Result<(), CliError> {
-    let file = &context.folders.config_file;
-    Config::load(Some(file), Some(text), &context.env, &context.no_overrides())?;
+/// Changes the configuration file: one command at a time, and only to what is valid as a whole.
+fn edit(
+    context: &Context,
+    change: impl Fn(&str) -> Result<String, EditError>,
+) -> Result<(), CliError> {
+    // A link stays one: what it leads to is what is changed.
+    let named = &context.folders.config_file;
+    let file = named.canonicalize().unwrap_or_else(|_| named.clone());
     let cannot = |error: &dyn std::fmt::Display| {
         CliError::new(Exit::Permission, format!("cannot write {}: {error}", file.display()))
             .hint("check owner and permissions of the folder")
     };
-    if let Some(folder) = file.parent()
-        && !folder.exists()
-    {
+    let Some(folder) = file.parent() else { return Err(cannot(&"it has no folder")) };
+    if !folder.exists() {
         folders::private_dir(folder).map_err(|error| cannot(&error))?;
     }
-    folders::write_private(file, text.as_bytes()).map_err(|error| cannot(&error))
+    // Held until the end, also by a command that reads while another one writes.
+    let lock = File::open(folder).map_err(|error| cannot(&error))?;
+    lock.lock().map_err(|error| cannot(&error))?;
+    let text = context.config_text()?.unwrap_or_default();
+    Config::load(Some(named), Some(&text), &context.env, &context.no_overrides())?;
+    let changed = change(&text).map_err(edit_error)?;
+    // What is refused stands in no file whose lines anybody could look at.
+    let refused =
+        |error: ConfigError| CliError::new(Exit::Config, error.without_lines()).hint(error.hint());
+    Config::load(Some(named), Some(&changed), &context.env, &context.no_overrides())
+        .map_err(refused)?;
+    folders::write_private(&file, changed.as_bytes()).map_err(|error| cannot(&error))
 }
 
 /// A running gateway takes the new projects over at once.
@@ -188,6 +212,9 @@ mod tests {
             assert!(!told.contains(name), "it is shown as it is: {told}");
         }
         assert!(!refusal("x\u{1b}y", false).contains('\u{1b}'));
+        let git = dir.path().join("x/.git/refs");
+        std::fs::create_dir_all(&git).unwrap();
+        assert!(folder(&git).unwrap_err().to_string().contains("the folder that holds `.git`"));
         let plain = dir.path().join("with space ä");
         std::fs::create_dir(&plain).unwrap();
         assert_eq!(folder(&plain).unwrap(), plain.canonicalize().unwrap());
