@@ -32,14 +32,26 @@ pub enum ProjectKind {
 pub struct GitState {
     /// Where HEAD stands.
     pub head: Head,
+    /// Where its files are.
+    pub work_tree: WorkTree,
     /// Uncommitted changes; `None` when there is no working tree or counting took too long.
     pub changes: Option<Changes>,
     /// Whether its history is cut off.
     pub shallow: bool,
     /// Whether objects may never have been fetched.
     pub partial: bool,
-    /// Whether it is a linked worktree.
-    pub linked_worktree: bool,
+}
+
+/// The working tree of a repository (gitglossary, "working tree").
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WorkTree {
+    /// The repository's own.
+    Main,
+    /// One of several: a linked worktree.
+    Linked,
+    /// None: the repository is bare.
+    None,
 }
 
 /// Where HEAD stands.
@@ -125,10 +137,14 @@ impl Workspaces {
         };
         let state = GitState {
             head,
+            work_tree: match repository.work_tree {
+                None => WorkTree::None,
+                Some(_) if repository.is_linked() => WorkTree::Linked,
+                Some(_) => WorkTree::Main,
+            },
             changes,
             shallow: repository.shallow,
             partial: repository.settings.partial,
-            linked_worktree: repository.is_linked(),
         };
         Ok(ProjectState { kind: ProjectKind::Git(state) })
     }

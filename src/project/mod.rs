@@ -46,7 +46,7 @@ pub use self::branch::{BranchName, BranchPrefix, InvalidBranch};
 pub use self::diff::{Diff, DiffOptions, DiffStat, FileChange};
 pub use self::error::ProjectError;
 pub use self::git::{Git, GitError, OwnerFolders};
-pub use self::inspect::{Changes, GitState, Head, ProjectKind, ProjectState};
+pub use self::inspect::{Changes, GitState, Head, ProjectKind, ProjectState, WorkTree};
 pub use self::name::{InvalidName, ProjectName};
 pub use self::note::Note;
 pub use self::oid::{ObjectFormat, Oid};

@@ -8,7 +8,7 @@ use super::git;
 use super::{Check, Finding, Skipped, Verdict, World};
 use crate::config::{ProjectName, ProjectSection};
 use crate::project::{
-    Head, Limits, Project, ProjectError, ProjectKind, Registry, RegistryError, Workspaces,
+    Head, Limits, Project, ProjectError, ProjectKind, Registry, RegistryError, WorkTree, Workspaces,
 };
 
 /// How long one project may take.
@@ -146,7 +146,12 @@ fn judge(name: &ProjectName, section: &ProjectSection, kind: &ProjectKind) -> Fi
         Head::Unborn { name: branch } => Finding::warn(
             format!("project {name} has no commit"),
             format!("its branch {branch} is empty, so tasks begin with an empty folder"),
-            format!("git -C {path} add -A && git -C {path} commit -m 'first commit'"),
+            match state.work_tree {
+                WorkTree::None => format!("push a first commit to it: git push {path} HEAD"),
+                WorkTree::Main | WorkTree::Linked => format!(
+                    "git -C {path} add -A && git -C {path} commit --allow-empty -m 'first commit'"
+                ),
+            },
         ),
         Head::Detached { commit } => Finding::warn(
             format!("project {name} is on no branch"),

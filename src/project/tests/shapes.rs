@@ -119,7 +119,7 @@ async fn a_linked_worktree_publishes_into_the_repository_it_belongs_to() {
     let before = lab.photo();
     let state = lab.spaces.inspect(&project).await.unwrap();
     let ProjectKind::Git(state) = state.kind else { panic!("not git") };
-    assert!(state.linked_worktree);
+    assert_eq!(state.work_tree, WorkTree::Linked);
     assert!(matches!(state.head, Head::Branch { name, .. } if name == "side"));
     let work_dir = lab.work_dir("linked");
     let order =

@@ -136,7 +136,7 @@ async fn a_project_without_a_commit_is_cured_by_the_command_it_names() {
     let lab = Lab::healthy().await;
     std::fs::remove_dir_all(lab.at("project/.git")).unwrap();
     lab.git(&["init", "-q", "-b", "main"]);
-    let line = lab.finds("projects", Warn, "its branch main is empty", "commit -m").await;
+    let line = lab.finds("projects", Warn, "its branch main is empty", "--allow-empty -m").await;
     lab.follow(&line.finding.fix.unwrap());
     assert_eq!(lab.look("projects").await.finding.status, Ok);
 }
