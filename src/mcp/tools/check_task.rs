@@ -9,10 +9,13 @@ use super::output::{about_a_task, cost, count, object, text, texts};
 use super::property::{Arguments, Kind, Property};
 use super::{Call, Hints, Tool, unavailable};
 use crate::mcp::principal::Scope;
+use crate::mcp::tasks::TaskQuery;
 use crate::model::{Event, EventKind, Request, RequestKind, RequestState, Task, TaskState};
 
 /// Events shown at most.
 const EVENTS_MAX: usize = 20;
+/// Tasks named at most that hold a place while they wait for an answer.
+const ASKING_MAX: usize = 3;
 /// Bytes of output shown at most; the newest stay.
 const OUTPUT_BYTES_MAX: usize = 20_000;
 
@@ -94,6 +97,9 @@ async fn run(call: Call<'_>, arguments: Arguments<'_>) -> Result<Answer, ToolErr
             ask(&mut answer, &task, open);
         }
     }
+    if task.state.name() == "queued" && !wait.is_zero() {
+        wait_for_whom(&mut answer, call).await?;
+    }
     if let Some(since) = since {
         let events = call.tasks.events(&id, since, EVENTS_MAX).await.map_err(unavailable)?;
         let lines: Vec<String> = events.iter().map(event_line).collect();
@@ -113,6 +119,29 @@ async fn run(call: Call<'_>, arguments: Arguments<'_>) -> Result<Answer, ToolErr
     Ok(answer)
 }
 
+/// Why a task has not begun: a task that waits for an answer holds its place, and somebody has to
+/// give that answer.
+async fn wait_for_whom(answer: &mut Answer, call: Call<'_>) -> Result<(), ToolError> {
+    let projects = call.principal.projects.as_ref().map(|held| held.iter().cloned().collect());
+    let query = TaskQuery {
+        states: vec!["needs_input"],
+        projects,
+        limit: ASKING_MAX,
+        ..TaskQuery::default()
+    };
+    let asking = call.tasks.list(query).await.map_err(unavailable)?.tasks;
+    if asking.is_empty() {
+        answer.line("It begins as soon as another task makes room.");
+        return Ok(());
+    }
+    let ids: Vec<&str> = asking.iter().map(|task| task.id.as_str()).collect();
+    answer.line(format!(
+        "It begins as soon as another task makes room; these hold a place and wait for an answer: {}",
+        ids.join(", ")
+    ));
+    Ok(())
+}
+
 fn describe(answer: &mut Answer, task: &Task) {
     let progress = &task.progress;
     answer.fact("project", task.spec.project.as_str());
@@ -124,7 +153,7 @@ fn describe(answer: &mut Answer, task: &Task) {
         one_line(&task.spec.title(), 80)
     ));
     let activity = one_line(&progress.activity, 300);
-    if !activity.is_empty() {
+    if !activity.is_empty() && !task.state.is_final() {
         answer.line(format_args!("Doing: {activity}"));
         answer.fact("activity", activity);
     }

@@ -61,7 +61,7 @@ pub(super) const TOOL: Tool = Tool {
         },
         Property {
             name: "text",
-            kind: Kind::Text { bytes_max: 200 },
+            kind: Kind::Words { bytes_max: 200 },
             required: false,
             about: "Only tasks whose prompt has all these words or beginnings of words. Left out, all.",
         },

@@ -22,6 +22,8 @@ pub(super) struct Property {
 pub(super) enum Kind {
     /// Text of 1 to so many bytes.
     Text { bytes_max: usize },
+    /// Words to search for: text with at least one letter or digit.
+    Words { bytes_max: usize },
     /// One of these words.
     Choice(&'static [&'static str]),
     /// A whole number within these bounds.
@@ -46,7 +48,7 @@ const ID_PATTERN: &str = "^[0-9a-hjkmnp-tv-z]{26}$";
 impl Property {
     fn schema(&self) -> Value {
         let mut schema = match self.kind {
-            Kind::Text { bytes_max } => {
+            Kind::Text { bytes_max } | Kind::Words { bytes_max } => {
                 json!({ "type": "string", "minLength": 1, "maxLength": bytes_max })
             }
             Kind::Choice(words) => json!({ "type": "string", "enum": words }),
@@ -66,13 +68,23 @@ impl Property {
         schema
     }
 
+    /// What helps whoever sent something else.
+    fn hint(&self) -> String {
+        match self.kind {
+            Kind::TaskId | Kind::TaskIdOrAll => {
+                "list_tasks names the tasks by their whole ids".to_owned()
+            }
+            _ => format!("`{}` means: {}", self.name, self.about),
+        }
+    }
+
     fn check(&self, value: &Value) -> Result<(), ToolError> {
         let wrong = |what: &str| {
             let shown = abbreviated(value);
-            Err(ToolError::new(format!("`{}` must be {what}, not {shown}", self.name), self.about))
+            Err(ToolError::new(format!("`{}` must be {what}, not {shown}", self.name), self.hint()))
         };
         match self.kind {
-            Kind::Text { bytes_max } => match value.as_str() {
+            Kind::Text { bytes_max } | Kind::Words { bytes_max } => match value.as_str() {
                 Some(text) if text.trim().is_empty() => wrong("a text that is not empty"),
                 Some(text) if text.len() > bytes_max => Err(ToolError::new(
                     format!(
@@ -83,6 +95,12 @@ impl Property {
                     "shorten it, or put what is long in a file of the project and name the file",
                 )),
                 Some(text) if text.contains('\0') => wrong("a text without null characters"),
+                Some(text)
+                    if matches!(self.kind, Kind::Words { .. })
+                        && !text.chars().any(char::is_alphanumeric) =>
+                {
+                    wrong("words: at least one letter or digit")
+                }
                 Some(_) => Ok(()),
                 None => wrong("a text"),
             },
@@ -160,7 +178,7 @@ impl<'a> Arguments<'a> {
         });
         match missing {
             Some(property) => {
-                Err(ToolError::new(format!("`{}` is missing", property.name), property.about))
+                Err(ToolError::new(format!("`{}` is missing", property.name), property.hint()))
             }
             None => Ok(Self(arguments)),
         }
