@@ -8,6 +8,9 @@ use super::error::CliError;
 use crate::gateway::{TaskDetail, TaskView};
 use crate::model::{Event, EventKind, steers};
 
+/// Most characters of an answer among a task's other facts.
+const ANSWER_CHARS_MAX: usize = 4_000;
+
 /// Reads an answer of the gateway as `T`.
 ///
 /// # Errors
@@ -84,14 +87,23 @@ pub(super) fn task_detail(detail: &TaskDetail, colors: bool) -> String {
     row("cost", &cost(task));
     row("doing", &task.activity);
     if let Some(stat) = task.diff_stat.filter(|stat| stat.files > 0) {
-        row("changes", &format!("{} files, +{} -{}", stat.files, stat.insertions, stat.deletions));
+        let files = if stat.files == 1 { "file" } else { "files" };
+        let changes = format!("{} {files}, +{} -{}", stat.files, stat.insertions, stat.deletions);
+        row("changes", &changes);
         row("", &task.changed.join("\n"));
     }
     for note in &task.notes {
         row("note", note);
     }
     row("prompt", &detail.prompt);
-    row("answer", task.answer.as_deref().unwrap_or(&task.progress));
+    let answer = task.answer.as_deref().unwrap_or(&task.progress);
+    match answer.char_indices().nth(ANSWER_CHARS_MAX) {
+        None => row("answer", answer),
+        Some((end, _)) => {
+            row("answer", &answer[..end]);
+            row("", &format!("[cut; whole: gateway tasks result {}]", &task.id.as_str()[..8]));
+        }
+    }
     for request in detail.requests.iter().filter(|request| request.state == "open") {
         let _ = writeln!(out, "\n{} {}", paint("asks", "33", colors), clean(&request.preview));
         let _ = writeln!(out, "             {}", clean(&request.input.to_string()));

@@ -31,7 +31,7 @@ pub struct TaskView {
     pub cursor: u64,
     /// The agent's last words.
     pub progress: String,
-    /// The agent's last tool.
+    /// What the agent was last seen doing; empty once the task is over.
     pub activity: String,
     /// Model turns so far.
     pub turns: u64,
@@ -118,7 +118,11 @@ impl TaskView {
             duration_ms: duration(task, now),
             cursor: task.cursor,
             progress: task.progress.text.clone(),
-            activity: task.progress.activity.clone(),
+            activity: if task.state.is_final() {
+                String::new()
+            } else {
+                task.progress.activity.clone()
+            },
             turns: task.progress.turns,
             cost: task.cost,
             branch: task.workspace.as_ref().and_then(|workspace| workspace.branch.clone()),

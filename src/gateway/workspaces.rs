@@ -222,7 +222,8 @@ impl Workspaces for ProjectWorkspaces {
             let workspace = workspaces.load(&this.work_dir(&task)).map_err(sentence)?;
             let now = this.inner.clock.now();
             let settled = workspaces.settle(&workspace, now).await.map_err(sentence)?;
-            let mut notes: Vec<String> = settled.notes.iter().map(ToString::to_string).collect();
+            let told = workspace.notes.iter().chain(&settled.notes);
+            let mut notes: Vec<String> = told.map(ToString::to_string).collect();
             notes.extend(this.publish(&workspaces, &workspace, &task).await);
             let changed = settled
                 .files
