@@ -97,7 +97,11 @@ async fn serve_one<F, A>(
     let refusal = refusal(&stream, policy);
     let mut stream = BufReader::new(stream);
     // A refused peer's line is read too: closing on unread bytes would lose the answer on its way.
-    let call = tokio::time::timeout(READ_LIMIT, read_call(&mut stream)).await;
+    let call = match tokio::time::timeout(READ_LIMIT, read_call(&mut stream)).await {
+        Ok(None) => return,
+        Ok(Some(call)) => Ok(call),
+        Err(late) => Err(late),
+    };
     let reply = match (refusal, call) {
         (Some(refusal), _) => {
             tracing::warn!(refusal, "a call on the admin socket was refused");
@@ -130,9 +134,15 @@ fn refusal(stream: &AsyncStream, policy: &PeerPolicy) -> Option<&'static str> {
     }
 }
 
-async fn read_call(stream: &mut BufReader<AsyncStream>) -> Result<Call, String> {
+/// The line of a caller; none when it left without a word, having looked only who listens.
+async fn read_call(stream: &mut BufReader<AsyncStream>) -> Option<Result<Call, String>> {
     let mut line = Vec::new();
     let mut limited = stream.take(LINE_BYTES_MAX);
-    limited.read_until(b'\n', &mut line).await.map_err(|error| error.to_string())?;
-    serde_json::from_slice(&line).map_err(|error| format!("not a call: {error}"))
+    match limited.read_until(b'\n', &mut line).await {
+        Ok(0) => None,
+        Ok(_) => {
+            Some(serde_json::from_slice(&line).map_err(|error| format!("not a call: {error}")))
+        }
+        Err(error) => Some(Err(error.to_string())),
+    }
 }
