@@ -349,7 +349,7 @@ trap 'exit 1' HUP INT TERM
 # on a medium without execute permission.
 cp "$binary" "$staging/gateway"
 chmod 755 "$staging/gateway"
-version=$("$staging/gateway" --version </dev/null) ||
+version=$("$staging/gateway" --version </dev/null 2>/dev/null) ||
     fail "$binary does not run here" "it has to be built for $(uname -s) on $(uname -m)"
 case $version in
     'gateway '*) ;;

@@ -92,6 +92,11 @@ fn read_secret(name: &SecretName) -> Result<Secret, CliError> {
         std::io::stdin().take(limit).read_to_string(&mut text)?;
         text
     };
-    Secret::parse(text.trim_end_matches(['\r', '\n']).to_owned())
-        .map_err(|error| CliError::failed(error).hint("paste the secret alone, on one line"))
+    let hint = "paste the secret alone, on one line";
+    let line = text.trim_end_matches(['\r', '\n']);
+    if line.contains(char::is_whitespace) {
+        let message = format!("{} has no spaces in it, and what was given has", name.as_str());
+        return Err(CliError::failed(message).hint(hint));
+    }
+    Secret::parse(line.to_owned()).map_err(|error| CliError::failed(error).hint(hint))
 }

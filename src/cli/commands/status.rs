@@ -7,7 +7,7 @@ use crate::cli::error::{CliError, Exit};
 use crate::cli::reach;
 use crate::cli::render;
 use crate::gateway::EventPage;
-use crate::gateway::admin::Call;
+use crate::gateway::admin::{AdminClient, AdminClientError, Call};
 
 /// Runs the command.
 pub(in crate::cli) async fn run(context: &Context, args: StatusArgs) -> Result<(), CliError> {
@@ -27,7 +27,12 @@ async fn follow(context: &Context, mut status: Value) -> Result<(), CliError> {
     let mut after = None;
     loop {
         let call = Call::Events { task: None, after, wait_secs: 5 };
-        let page: EventPage = render::typed(ask(context, &call).await?)?;
+        let page = match AdminClient::new(&context.folders.runtime).call(&call).await {
+            Ok(page) => page,
+            Err(AdminClientError::NotRunning | AdminClientError::Broken(_)) => return Err(ended()),
+            Err(error) => return Err(error.into()),
+        };
+        let page: EventPage = render::typed(page)?;
         for event in &page.events {
             if context.global.json {
                 print_text(&format!("{}\n", serde_json::json!(event)))?;
@@ -36,12 +41,16 @@ async fn follow(context: &Context, mut status: Value) -> Result<(), CliError> {
             }
         }
         after = Some(page.cursor);
-        let now = ask(context, &Call::Status).await?;
+        let now = reach::call_running(context, &Call::Status).await?.ok_or_else(ended)?;
         if changed(&status, &now) {
             context.print(&now, || lines(&now))?;
         }
         status = now;
     }
+}
+
+fn ended() -> CliError {
+    CliError::new(Exit::Unavailable, "the gateway has ended").hint("start it with `gateway serve`")
 }
 
 /// Whether anything but the clock moved.
