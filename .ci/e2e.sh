@@ -2,7 +2,7 @@
 # The suites with real clients, agents, keyring and browser. Usage:
 #
 #     .ci/e2e.sh reduced      what .ci/run runs
-#     .ci/e2e.sh whole        every suite
+#     .ci/e2e.sh whole        every suite, and the client matrix with every cell
 #     .ci/e2e.sh SUITE...     some of them, such as `qr` or `keyring`
 #
 # GATEWAY_BINARY names the program (default target/debug/gateway), GATEWAY_DOUBLES the folder of the
@@ -11,14 +11,16 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-reduced=(keyring serve round_trip crash cancel confined qr bad_input install)
+reduced=(keyring serve round_trip clients crash cancel confined qr bad_input install)
 # The rest wants a build of its own (claude_real) or namespaces, so root (service).
 whole=("${reduced[@]}" service claude_real)
+# Of the client matrix: a cell of every client, and all of the two that are used most.
+clients_flags=
 # No suite takes a third of this on two idle cores; one that hangs is a failure.
 SUITE_SECS_MAX=600
 
 case ${1:-} in
-  reduced) suites=("${reduced[@]}") ;;
+  reduced) suites=("${reduced[@]}"); clients_flags=--reduced ;;
   whole) suites=("${whole[@]}") ;;
   '') echo "usage: .ci/e2e.sh reduced|whole|SUITE... (suites: ${whole[*]})" >&2; exit 2 ;;
   *) suites=("$@") ;;
@@ -31,7 +33,7 @@ done
 
 gateway=$(realpath -m "${GATEWAY_BINARY:-target/debug/gateway}")
 doubles=$(realpath -m "${GATEWAY_DOUBLES:-target/debug}")
-export GATEWAY_BINARY=$gateway GATEWAY_DOUBLES=$doubles
+export GATEWAY_BINARY=$gateway GATEWAY_DOUBLES=$doubles clients_flags
 python=$PWD/.tools/python/bin/python
 
 # --- what everything stands on --------------------------------------------------------------------
@@ -48,6 +50,11 @@ for double in loopback-ngrok-edge fake-cloudflared; do
 done
 need "Claude Code" "e2e/setup.sh" .tools/claude/claude --version
 need "the Python SDK" "e2e/setup.sh" "$python" -c 'import mcp, cryptography'
+need "Node" "e2e/setup.sh" .tools/node/node --version
+need "Codex" "e2e/setup.sh" test -x .tools/codex/codex
+for client in mcp-remote inspector typescript-sdk typescript-client; do
+  need "$client" "e2e/setup.sh" test -d ".tools/$client/node_modules"
+done
 for tool in git zbarimg rsvg-convert chromium gnome-keyring-daemon dbus-run-session secret-tool python3; do
   need "$tool" ".ci/tools.sh debian" command -v "$tool"
 done
@@ -58,6 +65,7 @@ done
 run() {
   case $1 in
     keyring | install | service) "e2e/$1.sh" "$GATEWAY_BINARY" ;;
+    clients) "$python" e2e/clients.py ${clients_flags:+"$clients_flags"} ;;
     serve | round_trip | crash | cancel | confined | qr | bad_input) "$python" "e2e/$1.py" ;;
     claude_real)
       # As part of the workspace it shares what `cargo test --workspace` has built.

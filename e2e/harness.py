@@ -251,7 +251,7 @@ default = true
         self.control("POST", f"gates/{gate}")
 
 
-class _Form(html.parser.HTMLParser):
+class Form(html.parser.HTMLParser):
     """The fields of a page's form."""
 
     def __init__(self):
@@ -286,12 +286,15 @@ class Storage:
 
 
 class McpUser:
-    """The Python SDK's client with static credentials; its person consents with the code."""
+    """The Python SDK's client; its person consents with the code.
+
+    It is known by static credentials, by a metadata document, or, without either, by registering.
+    """
 
     CALLBACK = "http://127.0.0.1:18999/callback"
 
     def __init__(self, lab, url, client_id, client_secret, auth_method="client_secret_basic",
-                 edge=None):
+                 edge=None, document=None):
         import httpx2
         from mcp.client.auth import OAuthClientProvider
         from mcp.shared.auth import OAuthClientInformationFull, OAuthClientMetadata
@@ -304,12 +307,13 @@ class McpUser:
             "response_types": ["code"],
             "token_endpoint_auth_method": auth_method if client_secret else "none",
         }
-        information = OAuthClientInformationFull(
+        information = client_id and OAuthClientInformationFull(
             client_id=client_id, client_secret=client_secret, **metadata)
         self.storage = Storage(information)
         self.auth = OAuthClientProvider(
             url, OAuthClientMetadata(**metadata), self.storage,
-            redirect_handler=self._consent, callback_handler=self._callback)
+            redirect_handler=self.consent, callback_handler=self._callback,
+            client_metadata_url=document)
         self.http = lambda **more: httpx2.AsyncClient(**self._network(), timeout=60, **more)
 
     def _network(self):
@@ -320,22 +324,25 @@ class McpUser:
         return {"proxy": self.edge.proxy_url,
                 "verify": ssl.create_default_context(cafile=self.edge.ca_file)}
 
-    async def _consent(self, authorization_url):
-        """What a person does in the browser: reads the page, types the code, taps Allow."""
+    async def consent(self, authorization_url):
+        """What a person does in the browser: reads the page, types the code, taps Allow. Returns where
+        the browser is sent then."""
         self.consents += 1
         code = self.lab.json("pair")["code"]
         async with self.http() as browser:
             page = await browser.get(authorization_url)
             expect(page.status_code == 200, f"consent page: {page.status_code} {page.text[:300]}")
-            form = _Form()
+            form = Form()
             form.feed(page.text)
             fields = form.fields | {"code": code, "decision": "allow"}
             target = urllib.parse.urljoin(authorization_url, form.action)
             origin = "{0.scheme}://{0.netloc}".format(urllib.parse.urlsplit(target))
             answer = await browser.post(target, data=fields, headers={"Origin": origin})
         expect(answer.status_code == 303, f"consent: {answer.status_code} {answer.text[:300]}")
-        query = urllib.parse.parse_qs(urllib.parse.urlsplit(answer.headers["location"]).query)
+        location = answer.headers["location"]
+        query = urllib.parse.parse_qs(urllib.parse.urlsplit(location).query)
         self.answer = {key: values[0] for key, values in query.items()}
+        return location
 
     async def _callback(self):
         from mcp.client.auth import AuthorizationCodeResult
