@@ -245,7 +245,7 @@ impl Conversation {
                 taken.items.push(Item::Text(text));
             }
             Block::ToolUse { tool, input } => {
-                let detail = preview::of_use(&tool, &input);
+                let detail = preview::of_use(&tool, &input, &self.work_dir);
                 let detail = if subagent { format!("subagent: {detail}") } else { detail };
                 taken.items.push(Item::Activity { tool: preview::clean(&tool), detail });
             }
@@ -281,7 +281,7 @@ impl Conversation {
             agent_ref: request_id.clone(),
             tool: preview::clean(&tool),
             input: input.clone(),
-            preview: preview::of_question(&tool, &input),
+            preview: preview::of_question(&tool, &input, &self.work_dir),
         });
         self.open.insert(request_id, Question { tool, input });
     }

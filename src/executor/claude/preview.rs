@@ -2,6 +2,8 @@
 //!
 //! The line is what an owner decides by, so nothing in it may hide: control characters and
 //! direction marks become visible signs, and what is cut off is counted.
+use std::path::{Component, Path};
+
 use serde_json::Value;
 
 use crate::model::steers;
@@ -24,8 +26,8 @@ const KEY_PREFIXES: [&str; 12] = [
     "npm_",
 ];
 
-/// The line for a permission question.
-pub(super) fn of_question(tool: &str, input: &Value) -> String {
+/// The line for a permission question of an agent that works in `work_dir`.
+pub(super) fn of_question(tool: &str, input: &Value, work_dir: &Path) -> String {
     match tool {
         "AskUserQuestion" => clean(&format!(
             "{}; deny with a message to answer, allow to let the agent choose",
@@ -35,12 +37,13 @@ pub(super) fn of_question(tool: &str, input: &Value) -> String {
             let plan = text(input, "plan").unwrap_or("the plan is in the agent's last words");
             clean(&format!("leave plan mode and begin: {plan}"))
         }
-        _ => of_use(tool, input),
+        _ => of_use(tool, input, work_dir),
     }
 }
 
-/// The line for a use of a tool.
-pub(super) fn of_use(tool: &str, input: &Value) -> String {
+/// The line for a use of a tool. A file of the task is named below `work_dir`, which is nobody's
+/// business; every other one by its whole path.
+pub(super) fn of_use(tool: &str, input: &Value, work_dir: &Path) -> String {
     let keys: &[&str] = match tool {
         "Bash" | "PowerShell" | "Monitor" => &["command"],
         "Read" | "Write" | "Edit" | "MultiEdit" => &["file_path"],
@@ -54,10 +57,19 @@ pub(super) fn of_use(tool: &str, input: &Value) -> String {
         _ => &[],
     };
     match keys.iter().find_map(|key| text(input, key)) {
+        Some(found) if keys[0].ends_with("_path") => clean(&below(found, work_dir)),
         Some(found) => clean(found),
         None if input.as_object().is_none_or(serde_json::Map::is_empty) => String::new(),
         None => clean(&input.to_string()),
     }
+}
+
+/// The path below `work_dir`, when it leads nowhere else.
+fn below(path: &str, work_dir: &Path) -> String {
+    let path = Path::new(path);
+    let plain = path.components().all(|part| part != Component::ParentDir);
+    let inside = path.strip_prefix(work_dir).ok().filter(|_| plain);
+    inside.filter(|it| *it != Path::new("")).unwrap_or(path).display().to_string()
 }
 
 fn text<'a>(input: &'a Value, key: &str) -> Option<&'a str> {
@@ -141,7 +153,11 @@ mod tests {
 
     #[test]
     fn a_command_on_several_lines_shows_its_line_ends() {
-        let line = of_question("Bash", &json!({"command": "ls\nrm -rf /\u{1b}[2K\u{202e}x"}));
+        let line = of_question(
+            "Bash",
+            &json!({"command": "ls\nrm -rf /\u{1b}[2K\u{202e}x"}),
+            Path::new("/work"),
+        );
         assert_eq!(line, "ls⏎rm -rf /\u{fffd}[2K\u{fffd}x");
     }
 
@@ -154,7 +170,7 @@ mod tests {
     #[test]
     fn a_key_is_masked_and_its_kind_still_shows() {
         let input = json!({"command": "curl -H 'x-api-key: sk-ant-abcdefghijklmnop' https://x"});
-        let line = of_use("Bash", &input);
+        let line = of_use("Bash", &input, Path::new("/work"));
         assert_eq!(line, "curl -H 'x-api-key: sk-***' https://x");
         assert_eq!(clean("TOKEN=ghp_abcdefghijklmnopqrst"), "TOKEN=ghp_***");
         assert_eq!(clean("sk-short"), "sk-short");
@@ -164,16 +180,19 @@ mod tests {
     fn a_question_shows_its_words_its_choices_and_how_to_answer() {
         let input = json!({"questions": [{"question": "Which color?",
             "options": [{"label": "Red"}, {"label": "Blue"}]}]});
-        let line = of_question("AskUserQuestion", &input);
+        let line = of_question("AskUserQuestion", &input, Path::new("/work"));
         assert!(line.starts_with("Which color? [Red | Blue]; deny with a message"), "{line}");
-        assert!(of_question("AskUserQuestion", &json!({"questions": 7})).contains("question"));
+        assert!(
+            of_question("AskUserQuestion", &json!({"questions": 7}), Path::new("/work"))
+                .contains("question")
+        );
     }
 
     #[test]
     fn an_unknown_tool_shows_its_input() {
-        assert_eq!(of_use("New", &json!({"a": 1})), r#"{"a":1}"#);
-        assert_eq!(of_use("New", &json!({})), "");
-        assert_eq!(of_use("Bash", &Value::Null), "");
+        assert_eq!(of_use("New", &json!({"a": 1}), Path::new("/work")), r#"{"a":1}"#);
+        assert_eq!(of_use("New", &json!({}), Path::new("/work")), "");
+        assert_eq!(of_use("Bash", &Value::Null, Path::new("/work")), "");
     }
 
     proptest! {
@@ -184,5 +203,17 @@ mod tests {
             let hidden = line.chars().any(|c| c.is_control() || c == '\u{202e}');
             prop_assert!(!hidden);
         }
+    }
+
+    #[test]
+    fn a_file_of_the_task_is_named_below_its_folder_and_any_other_by_its_whole_path() {
+        let of =
+            |path: &str| of_use("Write", &json!({"file_path": path}), Path::new("/state/tree"));
+        assert_eq!(of("/state/tree/src/a.rs"), "src/a.rs");
+        for whole in ["/etc/passwd", "/state/tree/../x", "/state/treehouse", "/state/tree", "rel"] {
+            assert_eq!(of(whole), whole);
+        }
+        let of = of_use("Bash", &json!({"command": "cat /state/tree/a"}), Path::new("/state/tree"));
+        assert_eq!(of, "cat /state/tree/a");
     }
 }
