@@ -92,6 +92,8 @@ async fn fill(store: &Store, origin: &str, now: Timestamp) -> Result<TaskId, Sto
         id: client_id.clone(),
         name: "bench".into(),
         registration: Registration::Static,
+        redirect_uris: Vec::new(),
+        approved_at: None,
         kind: ClientKind::Public,
         scopes: Scopes::all(),
         projects: ProjectAccess::All,

@@ -2,6 +2,7 @@
 //!
 //! Until client and redirect URI are known to be good, an error is a page; after that it goes back to
 //! the client (RFC 6749 §4.1.2.1). Nobody is ever sent to an address that was not judged first.
+use super::callback;
 use super::params::{InvalidParams, Params};
 use super::pkce::Challenge;
 use super::redirect::RedirectUri;
@@ -24,6 +25,9 @@ pub enum PageError {
     /// Unknown, revoked or expired client.
     #[error("This gateway does not know the client that asks for access.")]
     UnknownClient,
+    /// The client came by a way that the owner has closed.
+    #[error("This gateway does not take clients that register this way.")]
+    WayClosed,
     /// A redirect URI outside of the rules.
     #[error("The client wants the answer sent to an address that this gateway does not allow.")]
     RedirectNotAllowed {
@@ -66,8 +70,11 @@ impl PageError {
         match self {
             Self::Malformed(_) => "Start again from the app that wants to connect.",
             Self::UnknownClient => {
-                "Check the client id in the app's connector settings; `gateway clients list` shows \
-                 the ones that are valid."
+                "Remove the connector from the app and add it again. A client id that was typed in is \
+                 listed by `gateway clients list` if it is valid."
+            }
+            Self::WayClosed => {
+                "The setting auth.registration on your machine names the ways that are open."
             }
             Self::RedirectNotAllowed { .. } => {
                 "If you trust this address, add it to auth.redirect_uris in the gateway's config \
@@ -169,7 +176,7 @@ pub fn judge(
 ) -> Result<AuthorizationRequest, Refusal> {
     let uri = params.text("redirect_uri")?;
     let uri = uri.ok_or_else(|| PageError::Malformed("redirect_uri is missing".into()))?;
-    let Some(redirect_uri) = RedirectUri::accept(uri, settings) else {
+    let Some(redirect_uri) = callback::accept(uri, client, settings) else {
         let shown = uri.chars().filter(|it| !it.is_control()).take(200).collect();
         return Err(PageError::RedirectNotAllowed { shown }.into());
     };

@@ -1,4 +1,5 @@
-//! Static clients: minted, listed, rotated, expired and revoked by the owner at the terminal.
+//! The owner's hold on clients: static ones minted and rotated, all of them listed, expired and
+//! revoked at the terminal.
 use std::time::Duration;
 
 use super::digest::OpaqueToken;
@@ -10,7 +11,8 @@ use crate::model::{
 };
 use crate::store::StoreError;
 
-const NAME_CHARS_MAX: usize = 64;
+/// Longest name of a client, in characters.
+pub(super) const NAME_CHARS_MAX: usize = 64;
 const PROJECTS_MAX: usize = 64;
 /// Most secrets of one client that are valid at a time, the newest included.
 const SECRETS_MAX: usize = 4;
@@ -126,6 +128,8 @@ impl AuthorizationServer {
             id: ClientId::random(self.entropy()),
             name,
             registration: Registration::Static,
+            redirect_uris: Vec::new(),
+            approved_at: None,
             kind,
             scopes: new.scopes,
             projects,
@@ -186,15 +190,18 @@ impl AuthorizationServer {
         self.store().read(|tx| tx.clients().map_err(ClientError::from))
     }
 
-    /// The client that the connect page and the terminal offer: the newest that is valid, one with
-    /// a secret before one without.
+    /// The client that the connect page and the terminal offer: the newest of the owner's own that is
+    /// valid, one with a secret before one without.
     ///
     /// # Errors
     ///
     /// When the database cannot be read.
     pub fn offered_client(&self) -> Result<Option<Client>, ClientError> {
         let now = self.now();
-        let clients = self.clients()?.into_iter().filter(|client| client.is_active(now));
+        let clients = self
+            .clients()?
+            .into_iter()
+            .filter(|client| client.registration == Registration::Static && client.is_active(now));
         Ok(clients.max_by_key(|client| (client.is_confidential(), client.created_at)))
     }
 
@@ -245,7 +252,7 @@ impl AuthorizationServer {
     }
 }
 
-fn stored(secret: &OpaqueToken, now: Timestamp) -> ClientSecret {
+pub(super) fn stored(secret: &OpaqueToken, now: Timestamp) -> ClientSecret {
     ClientSecret { digest: secret.digest(), created_at: now, expires_at: None }
 }
 

@@ -8,6 +8,7 @@ use super::authorize::{
     judge,
 };
 use super::brake::Source;
+use super::callback;
 use super::digest::digest;
 use super::ledger::{Known, Presence};
 use super::pairing::normalize;
@@ -18,7 +19,8 @@ use super::seal::{SealError, SealedRequest};
 use super::server::AuthorizationServer;
 use crate::clock::Timestamp;
 use crate::http::{Ingress, IngressKind, Origin};
-use crate::model::{AuthorizationCode, Device, FamilyId, Scope};
+use crate::model::{AuthorizationCode, Client, ClientId, Device, FamilyId, Registration, Scope};
+use crate::store::WriteTx;
 
 /// How long an authorization code lasts (RFC 6749 §4.1.2 allows ten minutes).
 const CODE_LIFETIME: std::time::Duration = std::time::Duration::from_secs(60);
@@ -26,8 +28,14 @@ const CODE_LIFETIME: std::time::Duration = std::time::Duration::from_secs(60);
 /// Everything that the consent page shows.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct ConsentPage {
-    /// The owner's name for the client.
+    /// The owner's name for the client, or what it calls itself.
     pub client_name: String,
+    /// How it came to be known.
+    pub registration: Registration,
+    /// The host whose document describes it, where one does.
+    pub described_by: Option<String>,
+    /// Whether the owner has never allowed it before.
+    pub first_time: bool,
     /// Where the answer will go: scheme and host.
     pub redirect_host: String,
     /// Whether that is a program on the machine of this browser.
@@ -101,9 +109,7 @@ impl AuthorizationServer {
         }
         let params = Params::parse(query)?;
         let client_id = client_id(&params)?;
-        let client = self.store().read(|tx| tx.client(&client_id))?;
-        let client = client.filter(|client| client.is_active(self.now()));
-        let client = client.ok_or(PageError::UnknownClient)?;
+        let client = self.client_to_ask_for(&client_id)?;
         let request = judge(&params, &client, &self.settings(), origin)?;
         let device = self.device_of(headers, origin)?;
         let sealed = SealedRequest {
@@ -115,10 +121,29 @@ impl AuthorizationServer {
             code_challenge: request.code_challenge.as_str().to_owned(),
             origin: origin.as_str().to_owned(),
             device_id: device.map(|device| device.id),
+            needs_code: true,
             began_at: self.now(),
             from: describe(ingress),
         };
-        Ok(self.page(&sealed, client.name, &request.redirect_uri, None))
+        Ok(self.page(sealed, &client, &request.redirect_uri, None))
+    }
+
+    /// The client that an authorization request is from, if it may ask.
+    fn client_to_ask_for(&self, id: &ClientId) -> Result<Client, PageError> {
+        let client = self.store().read(|tx| tx.client(id))?;
+        let client = client.filter(|client| client.is_active(self.now()));
+        let client = client.ok_or(PageError::UnknownClient)?;
+        if !self.settings().admits(client.registration) {
+            return Err(PageError::WayClosed);
+        }
+        Ok(client)
+    }
+
+    /// Whether the tap of a paired device speaks for the owner: for a client that he made or allowed
+    /// before, and for a new one while he has just been at the terminal. A stranger's client must not
+    /// get in by one careless tap.
+    fn one_tap_suffices(&self, client: &Client) -> bool {
+        client.is_approved(self.now()) || self.pairings().is_window_open()
     }
 
     /// Decides by the owner's answer. A code is made, and stored, only after the owner was present.
@@ -154,13 +179,11 @@ impl AuthorizationServer {
         if request.origin != origin.as_str() {
             return Err(PageError::Stale);
         }
-        let client = self.store().read(|tx| tx.client(&request.client_id))?;
-        let client = client.filter(|client| client.is_active(self.now()));
-        let client = client.ok_or(PageError::UnknownClient)?;
-        let redirect_uri =
-            RedirectUri::accept(&request.redirect_uri, &self.settings()).ok_or(PageError::Stale)?;
+        let client = self.client_to_ask_for(&request.client_id)?;
+        let redirect_uri = callback::accept(&request.redirect_uri, &client, &self.settings())
+            .ok_or(PageError::Stale)?;
         let ask_again = |problem| {
-            let page = self.page(&request, client.name.clone(), &redirect_uri, Some(problem));
+            let page = self.page(request.clone(), &client, &redirect_uri, Some(problem));
             Ok(ConsentOutcome::AskAgain(Box::new(page)))
         };
         match params.text("decision")? {
@@ -178,10 +201,17 @@ impl AuthorizationServer {
             _ => return ask_again(ConsentProblem::NoDecision),
         }
         let typed = params.text("code")?;
-        let presence = match (&request.device_id, typed) {
-            (Some(_), _) => Presence::Device,
-            (None, Some(typed)) => Presence::Code(digest(&normalize(typed).unwrap_or_default())),
-            (None, None) => return ask_again(ConsentProblem::NoCode),
+        // A code that the page asked for counts even if one tap has come to be enough meanwhile: the
+        // second tap of two must be taken for the same answer.
+        let by_code = match (&request.device_id, typed) {
+            (None, _) => true,
+            (Some(_), Some(_)) if request.needs_code => true,
+            (Some(_), _) => !self.one_tap_suffices(&client),
+        };
+        let presence = match (by_code, typed) {
+            (false, _) => Presence::Device,
+            (true, Some(typed)) => Presence::Code(digest(&normalize(typed).unwrap_or_default())),
+            (true, None) => return ask_again(ConsentProblem::NoCode),
         };
         let _turn = self.consent_turn().await;
         // The cookie comes first: not even an answer given before is told without it.
@@ -201,9 +231,7 @@ impl AuthorizationServer {
                 return Ok(ConsentOutcome::Redirect(location.expose().to_owned()));
             }
         }
-        if device.is_none()
-            && let Err(problem) = self.try_code(typed.unwrap_or_default(), ingress)
-        {
+        if by_code && let Err(problem) = self.try_code(typed.unwrap_or_default(), ingress) {
             if matches!(problem, ConsentProblem::TooFast { .. }) {
                 return ask_again(problem);
             }
@@ -257,12 +285,13 @@ impl AuthorizationServer {
             expires_at: now.after(CODE_LIFETIME),
         };
         let stored = self.store().write(move |tx| {
+            approve(tx, &row.client_id)?;
             if let Some(id) = &device_id {
                 tx.mark_device_used(id)?;
             }
-            tx.insert_code(&row)
+            tx.insert_code(&row).map_err(PageError::from)
         });
-        stored.await.map_err(PageError::from)?;
+        stored.await?;
         tracing::info!(
             client = %request.client_id, redirect = redirect_uri.host(), scopes = %request.scopes,
             from = request.from, "the owner allowed a client to connect"
@@ -273,23 +302,41 @@ impl AuthorizationServer {
 
     fn page(
         &self,
-        request: &SealedRequest,
-        client_name: String,
+        mut request: SealedRequest,
+        client: &Client,
         redirect_uri: &RedirectUri,
         problem: Option<ConsentProblem>,
     ) -> ConsentPage {
+        request.needs_code = request.device_id.is_none() || !self.one_tap_suffices(client);
         ConsentPage {
-            client_name,
+            client_name: client.name.clone(),
+            registration: client.registration,
+            described_by: None,
+            first_time: !client.is_approved(self.now()),
             redirect_host: redirect_uri.host().to_owned(),
             loopback: redirect_uri.loopback,
             scopes: request.scopes.iter().collect(),
             began_at: request.began_at,
-            from: request.from.clone(),
-            needs_code: request.device_id.is_none(),
+            needs_code: request.needs_code,
             problem,
-            sealed: self.sealing_key().seal(request),
+            sealed: self.sealing_key().seal(&request),
+            from: request.from,
         }
     }
+}
+
+/// Notes, in the transaction that stores the code, that the owner has allowed the client: from now on
+/// it is kept, and a paired device's tap is enough for it.
+fn approve(tx: &mut WriteTx<'_>, id: &ClientId) -> Result<(), PageError> {
+    let now = tx.now();
+    let client = tx.client(id)?.filter(|client| client.is_active(now));
+    let mut client = client.ok_or(PageError::UnknownClient)?;
+    if client.is_approved(now) {
+        return Ok(());
+    }
+    client.approved_at = Some(now);
+    client.expires_at = None;
+    tx.save_client(&client).map_err(PageError::from)
 }
 
 fn state_of(request: &SealedRequest) -> Result<Option<Vec<u8>>, PageError> {

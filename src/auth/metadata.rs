@@ -1,8 +1,9 @@
 //! What clients read before they sign in: pure functions of the origin they came to.
 use serde_json::{Value, json};
 
+use super::settings::AuthSettings;
 use crate::http::Origin;
-use crate::model::Scopes;
+use crate::model::{Registration, Scopes};
 
 /// Path of the protected resource metadata; also served with `/mcp` appended (RFC 9728 §3.1).
 pub const PROTECTED_RESOURCE: &str = "/.well-known/oauth-protected-resource";
@@ -23,10 +24,11 @@ pub fn protected_resource(origin: &Origin, resource_name: &str) -> Value {
     })
 }
 
-/// Authorization server metadata (RFC 8414 §2). It names what works, and nothing else.
+/// Authorization server metadata (RFC 8414 §2). It names what works under `settings`, and nothing
+/// else.
 #[must_use]
-pub fn authorization_server(origin: &Origin) -> Value {
-    json!({
+pub fn authorization_server(origin: &Origin, settings: &AuthSettings) -> Value {
+    let mut document = json!({
         "issuer": origin.as_str(),
         "authorization_endpoint": origin.url("/authorize"),
         "token_endpoint": origin.url("/token"),
@@ -41,7 +43,11 @@ pub fn authorization_server(origin: &Origin) -> Value {
             ["client_secret_basic", "client_secret_post", "none"],
         "scopes_supported": Scopes::all().names(),
         "authorization_response_iss_parameter_supported": true,
-    })
+    });
+    if settings.admits(Registration::Dynamic) {
+        document["registration_endpoint"] = json!(origin.url("/register"));
+    }
+    document
 }
 
 #[cfg(test)]
@@ -52,12 +58,14 @@ mod tests {
     fn the_documents_follow_the_origin_they_were_asked_at() {
         let origin = Origin::new("https", "h.example");
         insta::assert_json_snapshot!(protected_resource(&origin, "gateway"));
-        insta::assert_json_snapshot!(authorization_server(&origin));
+        insta::assert_json_snapshot!(authorization_server(&origin, &AuthSettings::default()));
     }
 
     #[test]
-    fn no_way_to_register_is_advertised_before_it_works() {
-        let document = authorization_server(&Origin::new("http", "localhost:1"));
+    fn no_way_to_register_is_advertised_that_the_owner_has_closed() {
+        let settings =
+            AuthSettings { registration: vec![Registration::Static], ..AuthSettings::default() };
+        let document = authorization_server(&Origin::new("http", "localhost:1"), &settings);
         assert!(document.get("registration_endpoint").is_none());
         assert!(document.get("client_id_metadata_document_supported").is_none());
         assert!(!Scopes::of_tools().names().contains(&"offline_access"));

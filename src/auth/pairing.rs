@@ -125,6 +125,13 @@ impl PairingBook {
         })
     }
 
+    /// Whether the owner was at the terminal within the life of a pairing, used or not: only then
+    /// do new clients get in by one tap.
+    #[must_use]
+    pub fn is_window_open(&self) -> bool {
+        !self.living().is_empty()
+    }
+
     /// Uses a pairing token.
     pub(super) fn redeem_token(&self, token: &str) -> Result<(), TokenRefusal> {
         let presented = digest(token);
@@ -215,6 +222,18 @@ mod tests {
         clock.advance(LIFETIME);
         assert_eq!(book.redeem_token(&pairing.url_fragment), Err(TokenRefusal::Unknown));
         assert!(!book.redeem_code(&pairing.code));
+    }
+
+    #[test]
+    fn the_window_is_open_for_ten_minutes_whatever_was_used_of_it() {
+        let (book, clock) = book();
+        assert!(!book.is_window_open());
+        let pairing = book.open();
+        assert!(book.redeem_code(&pairing.code));
+        assert_eq!(book.redeem_token(&pairing.url_fragment), Ok(()));
+        assert!(book.is_window_open());
+        clock.advance(LIFETIME);
+        assert!(!book.is_window_open());
     }
 
     #[test]

@@ -115,13 +115,18 @@ pub(super) fn is_plain(uri: &str) -> bool {
 }
 
 fn is_loopback(uri: &str) -> bool {
-    LOOPBACK.iter().any(|host| {
-        let Some(rest) = uri.strip_prefix(host) else { return false };
-        let path = rest.strip_prefix(':').map_or(Some(rest), after_port);
-        path.is_some_and(|path| {
-            LOOPBACK_PATHS.contains(&path)
-                || path.strip_prefix("/callback/").is_some_and(is_segment)
-        })
+    without_port(uri).is_some()
+}
+
+/// Host and path of a loopback URI, without its port, which is free (RFC 8252 §7.3); `None` for every
+/// other URI.
+pub(super) fn without_port(uri: &str) -> Option<(&'static str, &str)> {
+    LOOPBACK.iter().find_map(|host| {
+        let rest = uri.strip_prefix(host)?;
+        let path = rest.strip_prefix(':').map_or(Some(rest), after_port)?;
+        let known = LOOPBACK_PATHS.contains(&path)
+            || path.strip_prefix("/callback/").is_some_and(is_segment);
+        known.then_some((*host, path))
     })
 }
 

@@ -1,4 +1,5 @@
-//! The thin layer over HTTP where answers are JSON: metadata, `/token`, `/revoke`.
+//! The thin layer over HTTP where answers are JSON: metadata, `/register`,
+//! `/token`, `/revoke`.
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
@@ -12,6 +13,7 @@ use super::metadata::{
     AUTHORIZATION_SERVER, OPENID_CONFIGURATION, PROTECTED_RESOURCE, authorization_server,
     protected_resource,
 };
+use super::registration::{REGISTRATION_BYTES_MAX, RegistrationError, quiet};
 use super::server::AuthorizationServer;
 use crate::http::{Ingress, Origin};
 
@@ -36,7 +38,10 @@ pub fn router(server: AuthorizationServer) -> Router {
     ] {
         router = router.route(&path, open(get(server_metadata)));
     }
-    router.route("/token", open(post(token))).with_state(server)
+    router
+        .route("/token", open(post(token)))
+        .route("/register", open(post(register)))
+        .with_state(server)
 }
 
 async fn resource_metadata(
@@ -46,8 +51,11 @@ async fn resource_metadata(
     metadata(Json(protected_resource(&origin, &server.settings().resource_name)))
 }
 
-async fn server_metadata(Extension(origin): Extension<Origin>) -> Response {
-    metadata(Json(authorization_server(&origin)))
+async fn server_metadata(
+    State(server): State<AuthorizationServer>,
+    Extension(origin): Extension<Origin>,
+) -> Response {
+    metadata(Json(authorization_server(&origin, &server.settings())))
 }
 
 fn metadata(document: impl IntoResponse) -> Response {
@@ -74,6 +82,30 @@ async fn token(
     }
 }
 
+async fn register(
+    State(server): State<AuthorizationServer>,
+    Extension(ingress): Extension<Ingress>,
+    request: Request,
+) -> Response {
+    let registered = async {
+        server.admit_registration(ingress)?;
+        server.register(&read_json(request).await?).await
+    };
+    match registered.await {
+        Ok(answer) => quiet((StatusCode::CREATED, Json(answer)).into_response()),
+        Err(error) => error.into_response(),
+    }
+}
+
+async fn read_json(request: Request<Body>) -> Result<Bytes, RegistrationError> {
+    let (parts, body) = request.into_parts();
+    if !has_type(&parts.headers, "application/json") {
+        return Err(RegistrationError::UnsupportedMediaType);
+    }
+    let body = axum::body::to_bytes(body, REGISTRATION_BYTES_MAX).await;
+    body.map_err(|_| RegistrationError::TooLarge)
+}
+
 async fn revoke(
     State(server): State<AuthorizationServer>,
     Extension(ingress): Extension<Ingress>,
@@ -96,21 +128,21 @@ async fn revoke(
 /// That it is no form, or too large.
 pub(crate) async fn read_form(request: Request<Body>) -> Result<(HeaderMap, Bytes), OAuthError> {
     let (parts, body) = request.into_parts();
-    if !is_form(&parts.headers) {
+    if !has_type(&parts.headers, "application/x-www-form-urlencoded") {
         return Err(OAuthError::UnsupportedMediaType);
     }
     let body = axum::body::to_bytes(body, FORM_BYTES_MAX).await;
     Ok((parts.headers, body.map_err(|_| OAuthError::TooLarge)?))
 }
 
-/// Whether the body says that it is a form.
-fn is_form(headers: &HeaderMap) -> bool {
+/// Whether the body says that it is of one media type.
+fn has_type(headers: &HeaderMap, wanted: &str) -> bool {
     let mut types = headers.get_all(header::CONTENT_TYPE).iter();
     let (first, second) = (types.next(), types.next());
     let essence = first
         .and_then(|value| value.to_str().ok())
         .map(|value| value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase());
-    second.is_none() && essence.as_deref() == Some("application/x-www-form-urlencoded")
+    second.is_none() && essence.as_deref() == Some(wanted)
 }
 
 async fn preflight() -> Response {

@@ -32,6 +32,8 @@ pub(super) struct SealedRequest {
     pub(super) origin: String,
     /// The paired device that the page was shown to; only it can consent without a code.
     pub(super) device_id: Option<DeviceId>,
+    /// Whether the page asked for the code of the terminal.
+    pub(super) needs_code: bool,
     pub(super) began_at: Timestamp,
     /// From where, in words.
     pub(super) from: String,
@@ -103,6 +105,7 @@ mod tests {
             code_challenge: "c".into(),
             origin: "https://h.example".into(),
             device_id: None,
+            needs_code: true,
             began_at: Timestamp::from_millis(0),
             from: "the tunnel".into(),
         }

@@ -8,6 +8,7 @@ use super::brake::{Brake, Rate};
 use super::digest::OpaqueToken;
 use super::ledger::Ledger;
 use super::pairing::PairingBook;
+use super::register::REGISTRATIONS;
 use super::seal::SealingKey;
 use super::settings::{AuthSettings, InvalidSetting};
 use crate::clock::{Clock, Entropy, Timestamp};
@@ -52,6 +53,7 @@ struct Inner {
     consent_turn: tokio::sync::Mutex<()>,
     code_brake: Brake,
     secret_brake: Brake,
+    registration_brake: Brake,
     bearers: CheckedBearers,
     marks: Marks,
     /// Grows after every commit that ends something; what was checked before it is checked again.
@@ -80,6 +82,7 @@ impl AuthorizationServer {
             consent_turn: tokio::sync::Mutex::default(),
             code_brake: Brake::new(CODE_GUESSES.0, CODE_GUESSES.1),
             secret_brake: Brake::new(SECRET_GUESSES.0, SECRET_GUESSES.1),
+            registration_brake: Brake::new(REGISTRATIONS.0, REGISTRATIONS.1),
             bearers: CheckedBearers::default(),
             marks: Marks::default(),
             epoch: AtomicU64::new(0),
@@ -176,6 +179,10 @@ impl AuthorizationServer {
 
     pub(super) fn secret_brake(&self) -> &Brake {
         &self.inner.secret_brake
+    }
+
+    pub(super) fn registration_brake(&self) -> &Brake {
+        &self.inner.registration_brake
     }
 
     pub(super) fn bearers(&self) -> &CheckedBearers {

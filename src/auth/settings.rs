@@ -1,6 +1,8 @@
 //! What the owner set about authorization, checked.
 use std::time::Duration;
 
+use crate::model::Registration;
+
 /// Schemes that a redirect may never use: they run or read something in the browser itself.
 const FORBIDDEN_SCHEMES: [&str; 12] = [
     "javascript",
@@ -24,6 +26,8 @@ pub struct AuthSettings {
     pub access_ttl: Duration,
     /// How long a refresh token lasts after its last rotation.
     pub refresh_ttl: Duration,
+    /// The ways to register that are open.
+    pub registration: Vec<Registration>,
     /// Redirect URIs beyond the built-in ones; compared byte by byte.
     pub redirect_uris: Vec<String>,
     /// Custom schemes, such as `cursor`, that redirect URIs may have.
@@ -37,6 +41,7 @@ impl Default for AuthSettings {
         Self {
             access_ttl: Duration::from_secs(24 * 3600),
             refresh_ttl: Duration::from_secs(90 * 24 * 3600),
+            registration: vec![Registration::Static, Registration::Document, Registration::Dynamic],
             redirect_uris: Vec::new(),
             redirect_schemes: Vec::new(),
             resource_name: "gateway".into(),
@@ -64,6 +69,12 @@ impl AuthSettings {
     /// Shortest lifetime of an access token; some clients refresh again and again when little is
     /// left of one.
     pub const ACCESS_TTL_MIN: Duration = Duration::from_secs(60);
+
+    /// Whether clients may come by `way`. Closing one stops new grants; those there are live on.
+    #[must_use]
+    pub fn admits(&self, way: Registration) -> bool {
+        self.registration.contains(&way)
+    }
 
     /// Checks the settings against each other and against what may never be.
     ///

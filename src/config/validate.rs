@@ -74,7 +74,12 @@ fn auth(config: &Config, found: &mut Found) {
     }
     if auth.registration.is_empty() {
         let reason = "`auth.registration` is empty, so no client could ever connect".to_owned();
-        add(found, &["auth.registration"], reason, "set `auth.registration = [\"static\"]`");
+        add(
+            found,
+            &["auth.registration"],
+            reason,
+            "leave `auth.registration` out to allow every way",
+        );
     }
     for uri in &auth.redirect_uris {
         let Some(scheme) = uri.private_scheme() else {

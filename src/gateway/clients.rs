@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::admin::{CallError, CallErrorKind};
 use crate::auth::{AuthorizationServer, ClientError, Minted, NewClient};
 use crate::clock::{Clock, Timestamp};
-use crate::model::{Client, ClientId, ProjectAccess, Scope, Scopes};
+use crate::model::{Client, ClientId, ProjectAccess, Registration, Scope, Scopes};
 use crate::secret::{Secret, SecretError, SecretName, Secrets};
 use std::sync::Arc;
 
@@ -41,7 +41,7 @@ impl Clients {
         projects: &[String],
         public: bool,
     ) -> Result<Value, CallError> {
-        if self.living(|client| client.name == name)?.is_some() {
+        if self.own_called(name)?.is_some() {
             let message = format!("there is a client called {name} already");
             let hint = "choose another --name, give it a new secret with --rotate, or remove it with `gateway clients revoke`";
             return Err(CallError::invalid(message, hint));
@@ -66,7 +66,10 @@ impl Clients {
     ///
     /// When there is no such client, it is public, or the vault does not answer.
     pub(super) async fn rotate(&self, name: &str) -> Result<Value, CallError> {
-        let client = self.find(name)?;
+        let client = match self.own_called(name)? {
+            Some(client) => client,
+            None => self.find(name)?,
+        };
         self.vault_answers().await?;
         let minted = self.auth.rotate(&client.id, OLD_SECRET_LIFETIME).await.map_err(refusal)?;
         self.keep_secret(&minted).await.map_err(|error| shut(&error))?;
@@ -160,26 +163,60 @@ impl Clients {
         })
     }
 
+    /// The client that is meant: by its id, or by its name among those that are not revoked. Clients
+    /// that register themselves choose their own name, so a name stands for the owner's own client
+    /// first, then for one that was allowed, and for none when there are several.
     fn find(&self, which: &str) -> Result<Client, CallError> {
-        let found = self.living(|client| client.name == which || client.id.as_str() == which)?;
-        found.ok_or_else(|| {
-            let message = format!("there is no client {which}");
-            CallError::invalid(message, "`gateway clients list` names the clients")
-        })
+        let clients = self.auth.clients().map_err(refusal)?;
+        let living = || clients.iter().filter(|client| client.revoked_at.is_none());
+        let named = |own: bool| {
+            living().filter(move |client| {
+                let counts = match client.registration {
+                    Registration::Static => own,
+                    _ => !own && client.approved_at.is_some(),
+                };
+                client.name == which && counts
+            })
+        };
+        let mut found: Vec<&Client> = living().filter(|it| it.id.as_str() == which).collect();
+        for own in [true, false] {
+            if found.is_empty() {
+                found = named(own).collect();
+            }
+        }
+        match found[..] {
+            [client] => Ok(client.clone()),
+            [] => {
+                let message = format!("there is no client {which}");
+                Err(CallError::invalid(message, "`gateway clients list` names the clients"))
+            }
+            [..] => {
+                let message = format!("there are {} clients called {which}", found.len());
+                Err(CallError::invalid(message, "name one by its id: `gateway clients list`"))
+            }
+        }
     }
 
-    fn living(&self, meant: impl Fn(&Client) -> bool) -> Result<Option<Client>, CallError> {
+    fn own_called(&self, name: &str) -> Result<Option<Client>, CallError> {
         let clients = self.auth.clients().map_err(refusal)?;
-        let living = |client: &Client| client.revoked_at.is_none();
-        Ok(clients.into_iter().find(|client| living(client) && meant(client)))
+        Ok(clients.into_iter().find(|client| {
+            client.registration == Registration::Static
+                && client.revoked_at.is_none()
+                && client.name == name
+        }))
     }
 }
 
 fn client_json(client: &Client, now: Timestamp) -> Value {
     let state = match client {
         Client { revoked_at: Some(_), .. } => "revoked",
-        client if client.is_active(now) => "active",
-        _ => "expired",
+        client if !client.is_active(now) => "expired",
+        client if client.is_approved(now) => "active",
+        _ => "waiting",
+    };
+    let approved_at = match client.registration {
+        Registration::Static => Some(client.created_at),
+        _ => client.approved_at,
     };
     let projects = match &client.projects {
         ProjectAccess::All => None,
@@ -188,11 +225,13 @@ fn client_json(client: &Client, now: Timestamp) -> Value {
     json!({
         "client_id": client.id,
         "name": client.name,
+        "kind": client.registration.name(),
         "public": !client.is_confidential(),
         "scopes": client.scopes.names(),
         "projects": projects,
         "state": state,
         "created_at": client.created_at.to_string(),
+        "approved_at": approved_at.map(|at| at.to_string()),
         "expires_at": client.expires_at.map(|at| at.to_string()),
         "last_used_at": client.last_used_at.map(|at| at.to_string()),
     })

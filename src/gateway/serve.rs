@@ -35,7 +35,7 @@ use crate::http::{
     Server, TrustedProxy, with_common_routes,
 };
 use crate::mcp::{Endpoint, McpParts};
-use crate::model::{Client, ClientId};
+use crate::model::{Client, ClientId, Registration};
 use crate::task::{Engine, EngineHandle, Surroundings};
 use crate::web::{self, Pages};
 
@@ -314,8 +314,12 @@ impl Gateway {
             .auth
             .clients()
             .map_err(|error| CallError::new(CallErrorKind::Failed, &error, error.hint()))?;
+        if !self.shared.auth.settings().admits(Registration::Static) {
+            return Ok(None);
+        }
         let now = self.shared.clock.now();
-        let active = || clients.iter().filter(|client| client.is_active(now));
+        let own = |client: &&Client| client.registration == Registration::Static;
+        let active = || clients.iter().filter(own).filter(|client| client.is_active(now));
         if active().next().is_some() {
             if active().any(Client::is_confidential) {
                 self.owner.clients.vault_answers().await?;

@@ -5,6 +5,7 @@ use gateway_os::folders::Folders;
 
 use crate::auth::AuthSettings;
 use crate::config::{self, Config};
+use crate::model::Registration;
 use crate::task::{OnShutdown, Settings};
 
 /// Longest prompt, in bytes.
@@ -20,9 +21,17 @@ pub(super) fn of_auth(config: &Config) -> AuthSettings {
     AuthSettings {
         access_ttl: section.access_ttl.into(),
         refresh_ttl: section.refresh_ttl.into(),
+        registration: section.registration.iter().map(|way| of_way(*way)).collect(),
         redirect_uris: section.redirect_uris.iter().map(ToString::to_string).collect(),
         redirect_schemes: section.redirect_schemes.iter().map(ToString::to_string).collect(),
         ..AuthSettings::default()
+    }
+}
+
+const fn of_way(way: config::Registration) -> Registration {
+    match way {
+        config::Registration::Static => Registration::Static,
+        config::Registration::Dynamic => Registration::Dynamic,
     }
 }
 

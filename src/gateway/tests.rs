@@ -10,7 +10,9 @@ use super::admin::Call;
 use super::{Gateway, Owner, Setup};
 use crate::clock::{OsEntropy, SeededEntropy, SystemClock};
 use crate::config::{Config, Overrides};
-use crate::model::{Device, DeviceId, TokenDigest};
+use crate::model::{
+    Client, ClientKind, Device, DeviceId, ProjectAccess, Registration, Scopes, TokenDigest,
+};
 
 const SETTINGS: &str = "
 server.listen = \"127.0.0.1:0\"
@@ -142,6 +144,60 @@ async fn a_place_for_the_secret_is_told_of_a_client_that_has_one() {
     let confidential = mint("confidential", false).await.unwrap();
     assert!(confidential["client_secret"].is_string(), "{confidential}");
     assert_eq!(confidential["kept_in"], "secrets file");
+}
+
+#[tokio::test]
+async fn a_name_that_a_stranger_chose_never_stands_for_the_owners_client() {
+    let folder = tempfile::tempdir().unwrap();
+    let setup = setup(folder.path());
+    let (owner, _state) =
+        Owner::alone(&setup.folders, &setup.loaded.config, &setup.env, setup.clock.clone())
+            .unwrap();
+    let register = async |id: &str, approved: bool| {
+        let now = setup.clock.now();
+        let client = Client {
+            id: id.parse().unwrap(),
+            name: "claude".into(),
+            registration: Registration::Dynamic,
+            redirect_uris: vec!["http://localhost/callback".into()],
+            approved_at: approved.then_some(now),
+            kind: ClientKind::Public,
+            scopes: Scopes::all(),
+            projects: ProjectAccess::All,
+            created_at: now,
+            expires_at: None,
+            revoked_at: None,
+            last_used_at: None,
+        };
+        owner.store.write(move |tx| tx.save_client(&client)).await.unwrap();
+    };
+    let revoke = |client: &str| owner.call(Call::RevokeClient { client: client.to_owned() });
+    register("gw_waiting", false).await;
+    revoke("claude").await.unwrap_err();
+    register("gw_one", true).await;
+    let mint = Call::MintClient {
+        name: "claude".into(),
+        scopes: Vec::new(),
+        projects: Vec::new(),
+        public: true,
+        rotate: false,
+    };
+    let own = owner.call(mint).await.unwrap()["client_id"].clone();
+    assert_eq!(revoke("claude").await.unwrap()["client_id"], own, "the owner's own comes first");
+    register("gw_two", true).await;
+    let refused = revoke("claude").await.unwrap_err();
+    assert!(refused.message.contains("2 clients called claude"), "{refused}");
+    assert_eq!(revoke("gw_two").await.unwrap()["client_id"], "gw_two");
+    let listed = owner.call(Call::ListClients).await.unwrap();
+    let states: Vec<_> = listed["clients"].as_array().unwrap().iter().collect();
+    let of = |id: &str| states.iter().find(|it| it["client_id"] == id).unwrap();
+    assert_eq!(
+        (&of("gw_waiting")["state"], &of("gw_waiting")["kind"]),
+        (&"waiting".into(), &"dcr".into())
+    );
+    assert_eq!(of("gw_one")["state"], "active");
+    assert!(of("gw_one")["approved_at"].is_string() && of("gw_waiting")["approved_at"].is_null());
+    assert_eq!(of("gw_two")["state"], "revoked");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

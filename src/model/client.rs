@@ -10,10 +10,17 @@ use crate::clock::Timestamp;
 pub struct Client {
     /// Its public name for itself.
     pub id: ClientId,
-    /// The owner's name for it.
+    /// The owner's name for it, or what it calls itself where it came by itself.
     pub name: String,
     /// How it came here.
     pub registration: Registration,
+    /// The redirect URIs that it named when it registered. A static client names none: the rules for
+    /// everybody hold for it.
+    #[serde(default)]
+    pub redirect_uris: Vec<String>,
+    /// When the owner first allowed it to connect. A static client was allowed by being made.
+    #[serde(default)]
+    pub approved_at: Option<Timestamp>,
     /// Whether it proves itself with a secret.
     pub kind: ClientKind,
     /// The most it can be granted.
@@ -37,6 +44,13 @@ impl Client {
         self.revoked_at.is_none() && self.expires_at.is_none_or(|at| now < at)
     }
 
+    /// Whether the owner has allowed it before, so that a paired device's tap is enough.
+    #[must_use]
+    pub fn is_approved(&self, now: Timestamp) -> bool {
+        let approved = self.registration == Registration::Static || self.approved_at.is_some();
+        approved && self.is_active(now)
+    }
+
     /// Whether it proves itself with a secret (RFC 6749 §2.1).
     #[must_use]
     pub const fn is_confidential(&self) -> bool {
@@ -50,6 +64,24 @@ impl Client {
 pub enum Registration {
     /// Minted by the owner at the terminal.
     Static,
+    /// By the document that its id is the address of (Client ID Metadata Documents).
+    #[serde(rename = "cimd")]
+    Document,
+    /// By itself, at `/register` (RFC 7591). Nobody vouches for what it says.
+    #[serde(rename = "dcr")]
+    Dynamic,
+}
+
+impl Registration {
+    /// The word of the config file.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Static => "static",
+            Self::Document => "cimd",
+            Self::Dynamic => "dcr",
+        }
+    }
 }
 
 /// The client types of RFC 6749 §2.1.

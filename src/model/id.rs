@@ -111,7 +111,7 @@ random_id! {
     DeviceId, "device id"
 }
 
-/// An OAuth 2.1 client identifier (RFC 6749 §2.2): ours, or later the URL of a metadata document.
+/// An OAuth 2.1 client identifier (RFC 6749 §2.2): ours, or the URL of a metadata document.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct ClientId(String);
@@ -120,7 +120,7 @@ impl ClientId {
     /// Longest accepted identifier, in bytes.
     pub const MAX_BYTES: usize = 2048;
 
-    /// A fresh identifier for a static client: `gw_` and 128 random bits.
+    /// A fresh identifier for a client that is registered here: `gw_` and 128 random bits.
     #[must_use]
     pub fn random(entropy: &dyn Entropy) -> Self {
         Self(format!("gw_{}", encode(entropy.bytes())))

@@ -16,17 +16,63 @@ impl WriteTx<'_> {
     pub fn save_client(&mut self, client: &Client) -> Result<(), StoreError> {
         self.connection()
             .prepare_cached(
-                "INSERT INTO clients (id, created_at, last_used_at, body)
-                 VALUES (?1, ?2, ?3, ?4)
-                 ON CONFLICT (id) DO UPDATE SET body = excluded.body",
+                "INSERT INTO clients (id, created_at, last_used_at, body, registration, approved_at)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+                 ON CONFLICT (id) DO UPDATE SET body = excluded.body,
+                     approved_at = excluded.approved_at",
             )?
             .execute(params![
                 client.id.as_str(),
                 client.created_at.as_millis(),
                 client.last_used_at.map(Timestamp::as_millis),
                 to_json("clients", client)?,
+                client.registration.name(),
+                client.approved_at.map(Timestamp::as_millis),
             ])?;
         Ok(())
+    }
+
+    /// Stores a client that registered itself, and makes room for it: those that nobody allowed and
+    /// that came before `waiting_since` go, and the oldest of the others while there are `waiting_max`.
+    ///
+    /// # Errors
+    ///
+    /// What SQLite says.
+    pub fn insert_registration(
+        &mut self,
+        client: &Client,
+        waiting_since: Timestamp,
+        waiting_max: usize,
+    ) -> Result<(), StoreError> {
+        let room = i64::try_from(waiting_max.saturating_sub(1)).unwrap_or(i64::MAX);
+        self.connection()
+            .prepare_cached(
+                "DELETE FROM clients WHERE registration = 'dcr' AND approved_at IS NULL
+                 AND (created_at < ?1 OR rowid NOT IN (
+                     SELECT rowid FROM clients WHERE registration = 'dcr' AND approved_at IS NULL
+                     ORDER BY created_at DESC, rowid DESC LIMIT ?2))",
+            )?
+            .execute(params![waiting_since.as_millis(), room])?;
+        self.save_client(client)
+    }
+
+    /// Forgets clients that registered themselves, were not used since `used_before`, and hold no
+    /// grant that could be used any more. They are told `invalid_client` and register again.
+    ///
+    /// # Errors
+    ///
+    /// What SQLite says.
+    pub fn prune_registrations(&mut self, used_before: Timestamp) -> Result<usize, StoreError> {
+        let pruned = self
+            .connection()
+            .prepare_cached(
+                "DELETE FROM clients WHERE registration <> 'static'
+                 AND max(created_at, ifnull(approved_at, 0), ifnull(last_used_at, 0)) < ?1
+                 AND NOT EXISTS (SELECT 1 FROM token_families f WHERE f.client_id = clients.id
+                     AND f.revoked_at IS NULL AND f.expires_at >= ?2)",
+            )?
+            .execute(params![used_before.as_millis(), self.now().as_millis()])?;
+        Ok(pruned)
     }
 
     /// Notes that a token of a client was used.

@@ -102,6 +102,11 @@ const MIGRATIONS: &[&str] = &[
         last_used_at INTEGER,
         revoked_at INTEGER
     ) STRICT;",
+    // 3: clients that register themselves wait for the owner; the columns repeat what the body says.
+    "ALTER TABLE clients ADD COLUMN registration TEXT NOT NULL DEFAULT 'static';
+    ALTER TABLE clients ADD COLUMN approved_at INTEGER;
+    CREATE INDEX clients_waiting ON clients (created_at)
+        WHERE registration = 'dcr' AND approved_at IS NULL;",
 ];
 
 /// The newest schema version known here.

@@ -135,6 +135,37 @@ async fn concurrent_writers_all_commit_and_share_commits() {
 }
 
 #[tokio::test]
+async fn registrations_that_race_for_the_last_places_take_no_more_than_there_are() {
+    use crate::model::{Client, ClientId, ClientKind, ProjectAccess, Registration, Scopes};
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(&dir.path().join("gateway.db"), Arc::new(SystemClock)).unwrap();
+    let now = SystemClock.now();
+    let entropy = SeededEntropy::new(1);
+    let register = |_| {
+        let client = Client {
+            id: ClientId::random(&entropy),
+            name: "x".into(),
+            registration: Registration::Dynamic,
+            redirect_uris: Vec::new(),
+            approved_at: None,
+            kind: ClientKind::Public,
+            scopes: Scopes::all(),
+            projects: ProjectAccess::All,
+            created_at: now,
+            expires_at: None,
+            revoked_at: None,
+            last_used_at: None,
+        };
+        store.write(move |tx| tx.insert_registration(&client, now, 3).map(|()| client.id))
+    };
+    let racing = futures::future::join_all((0..64).map(register)).await;
+    let kept = store.read(|tx| tx.clients()).unwrap();
+    assert_eq!(kept.len(), 3);
+    let last: Vec<ClientId> = racing[61..].iter().map(|id| id.clone().unwrap()).collect();
+    assert!(kept.iter().all(|client| last.contains(&client.id)), "the newest stay");
+}
+
+#[tokio::test]
 async fn a_subscriber_sees_every_event_once_in_order_from_any_point() {
     let store = memory();
     let entropy = SeededEntropy::new(1);
@@ -229,6 +260,27 @@ fn an_older_database_is_migrated_and_a_private_copy_of_it_is_kept() {
     assert!(gateway_os::private_file::open_private(&backup).is_ok(), "others can read the copy");
     // A second start finds nothing to do.
     drop(Store::open(&path, Arc::new(SystemClock)).unwrap());
+}
+
+#[tokio::test]
+async fn clients_made_before_others_could_register_are_the_owners_and_stay() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("gateway.db");
+    schema::make_older(&path, 2).unwrap();
+    let older = Connection::open(&path).unwrap();
+    let body = r#"{"id":"gw_old","name":"claude","registration":"static","kind":{"kind":"public"},
+        "scopes":"observe","projects":"all","created_at":1,"expires_at":null,"revoked_at":null,
+        "last_used_at":null}"#;
+    let insert = "INSERT INTO clients (id, created_at, body) VALUES ('gw_old', 1, ?1)";
+    older.execute(insert, [body]).unwrap();
+    drop(older);
+    let store = Store::open(&path, Arc::new(SystemClock)).unwrap();
+    let pruned = store.write(|tx| tx.prune_registrations(tx.now())).await;
+    assert_eq!(pruned, Ok::<_, StoreError>(0));
+    let client = store.read(|tx| tx.clients()).unwrap().remove(0);
+    assert_eq!(client.registration, crate::model::Registration::Static);
+    assert!(client.redirect_uris.is_empty() && client.approved_at.is_none());
+    assert!(client.is_approved(crate::clock::Timestamp::from_millis(2)));
 }
 
 #[test]

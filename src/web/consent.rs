@@ -11,7 +11,7 @@ use crate::auth::authorize::Refusal;
 use crate::auth::{ConsentOutcome, ConsentPage, ConsentProblem, routes};
 use crate::clock::Timestamp;
 use crate::http::{Ingress, Origin};
-use crate::model::Scope;
+use crate::model::{Registration, Scope};
 
 /// `GET /authorize`.
 pub(super) async fn show(
@@ -63,6 +63,13 @@ fn draw(page: &ConsentPage) -> Response {
                 dt { "Answer to" } dd { strong { (page.redirect_host) } }
                 dt { "Began" } dd { (to_the_minute(page.began_at)) }
                 dt { "From" } dd { (page.from) }
+                dt { "Known" } dd { (known_by(page)) }
+            }
+            @if page.registration == Registration::Dynamic {
+                p.warn {
+                    "Unverified: the name above is what the app says about itself. Trust the address \
+                     that the answer goes to, not the name."
+                }
             }
             @if page.loopback {
                 p.warn {
@@ -77,7 +84,10 @@ fn draw(page: &ConsentPage) -> Response {
                 @if let Some(problem) = page.problem { p.bad role="alert" { (tell(problem)) } }
                 @if page.needs_code {
                     label for="code" { "Code from your terminal" }
-                    p.soft id="help" { "Run " code { "gateway pair" } " on your machine to see it." }
+                    p.soft id="help" {
+                        @if page.first_time { "This app is new here. " }
+                        "Run " code { "gateway pair" } " on your machine to see the code."
+                    }
                     input type="text" id="code" name="code" aria-describedby="help" maxlength="16"
                         autocomplete="off" autocapitalize="characters" autocorrect="off"
                         spellcheck="false" placeholder="XXXX-XXXX" autofocus;
@@ -94,6 +104,17 @@ fn draw(page: &ConsentPage) -> Response {
     match page.problem {
         Some(ConsentProblem::TooFast { wait_secs }) => retry_after(response, wait_secs),
         _ => response,
+    }
+}
+
+/// How the client came to be known, in words.
+fn known_by(page: &ConsentPage) -> String {
+    let before = if page.first_time { "never allowed before" } else { "allowed before" };
+    match (page.registration, &page.described_by) {
+        (Registration::Static, _) => "made by you with gateway mint-client".into(),
+        (Registration::Document, Some(host)) => format!("described by {host}; {before}"),
+        (Registration::Document, None) => format!("described by its own document; {before}"),
+        (Registration::Dynamic, _) => format!("registered itself; {before}"),
     }
 }
 

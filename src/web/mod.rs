@@ -36,7 +36,8 @@ impl std::fmt::Debug for Pages {
     }
 }
 
-/// Every public route of authorization: metadata, `/authorize`, `/token`, `/revoke`, `/pair`. Each
+/// Every public route of authorization: metadata, `/register`, `/authorize`, `/token`,
+/// `/revoke`, `/pair`. Each
 /// request must carry [`crate::http::Ingress`] and [`crate::http::Origin`] as extensions.
 pub fn router(pages: Pages) -> Router {
     let json = routes::router(pages.server.clone());

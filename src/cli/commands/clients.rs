@@ -54,19 +54,31 @@ fn table(data: &Value) -> String {
     if clients.is_empty() {
         return "no clients yet; make one with `gateway mint-client`".to_owned();
     }
-    let line = |client: &Value| {
+    // What strangers registered and nobody allowed is a number here: its names are theirs.
+    let (waiting, known): (Vec<&Value>, Vec<&Value>) =
+        clients.iter().partition(|client| client["state"] == "waiting");
+    let line = |client: &&Value| {
         let scopes: Vec<&str> =
             client["scopes"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
         format!(
-            "{:<16} {:<30} {:<8} {:<24} last used {}\n",
+            "{:<16} {:<6} {:<30} {:<8} {:<24} allowed {}, last used {}\n",
             text(client, "name"),
+            text(client, "kind"),
             text(client, "client_id"),
             text(client, "state"),
             scopes.join(" "),
+            client["approved_at"].as_str().unwrap_or("never"),
             client["last_used_at"].as_str().unwrap_or("never"),
         )
     };
-    clients.iter().map(line).collect()
+    let mut lines: String = known.iter().map(line).collect();
+    if !waiting.is_empty() {
+        lines.push_str(&format!(
+            "{} registered and not allowed yet; forgotten after a day (`--json` shows them)\n",
+            waiting.len()
+        ));
+    }
+    lines
 }
 
 fn text<'a>(data: &'a Value, key: &str) -> &'a str {

@@ -2,7 +2,7 @@
 use futures::future::BoxFuture;
 
 use super::{Check, Finding, Skipped, Verdict, World};
-use crate::model::Client;
+use crate::model::{Client, Registration};
 use crate::secret::SecretName;
 use crate::store::{Examination, StoreError};
 
@@ -31,9 +31,11 @@ impl Check for Clients {
 }
 
 async fn look(world: &World) -> Verdict {
-    let all = clients(world).await?;
+    let mut all = clients(world).await?;
+    // What registered itself and nobody allowed signs in nowhere.
+    all.retain(|it| it.registration == Registration::Static || it.approved_at.is_some());
     let now = world.clock.now();
-    let active: Vec<&Client> = all.iter().filter(|client| client.is_active(now)).collect();
+    let active: Vec<&Client> = all.iter().filter(|client| client.is_approved(now)).collect();
     if active.is_empty() {
         let cause = match all.len() {
             0 => "no client was made yet".to_owned(),
@@ -75,7 +77,10 @@ async fn clients(world: &World) -> Result<Vec<Client>, Skipped> {
 async fn without_secret(world: &World, active: &[&Client]) -> Result<Vec<Finding>, Skipped> {
     let vault = world.secrets()?.vault();
     let mut findings = Vec::new();
-    let confidential = active.iter().filter(|client| client.is_confidential());
+    // The vault holds the secrets of the owner's own clients; others keep theirs themselves.
+    let confidential = active
+        .iter()
+        .filter(|client| client.registration == Registration::Static && client.is_confidential());
     for client in confidential.take(LOOKED_FOR_MAX) {
         let Ok(name) = SecretName::client(client.id.as_str()) else { continue };
         let found = vault

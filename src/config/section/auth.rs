@@ -17,8 +17,10 @@ choice! {
     Registration {
         /// Made by `gateway mint-client`.
         Static = "static",
+        /// Registered by itself at `/register` (RFC 7591).
+        Dynamic = "dcr",
     }
-    later ["cimd", "dcr"]
+    later ["cimd"]
 }
 
 /// Who may connect and for how long.
@@ -31,10 +33,10 @@ pub struct AuthSection {
     pub refresh_ttl: Span,
     /// When the owner is asked: `always`, at every authorization.
     pub consent: ConsentMode,
-    /// How clients become known: `static`, those made by `gateway mint-client`.
+    /// How clients become known: `static`, those made by `gateway mint-client`; `dcr`, those that
+    /// register themselves. Whoever comes, the owner decides on the consent page.
     pub registration: Vec<Registration>,
-    /// Further redirect URIs for the clients of `gateway mint-client`, besides Claude's own;
-    /// compared exactly.
+    /// Further redirect URIs besides those of the known clients; compared exactly.
     pub redirect_uris: Vec<RedirectUri>,
     /// Private-use URI schemes that redirects may go to, such as `cursor` or `vscode`.
     pub redirect_schemes: Vec<RedirectScheme>,
@@ -46,7 +48,7 @@ impl Default for AuthSection {
             access_ttl: Span::of_secs(24 * 3_600),
             refresh_ttl: Span::of_secs(90 * 86_400),
             consent: ConsentMode::Always,
-            registration: vec![Registration::Static],
+            registration: vec![Registration::Static, Registration::Dynamic],
             redirect_uris: Vec::new(),
             redirect_schemes: Vec::new(),
         }

@@ -171,6 +171,15 @@ impl TestGateway {
         self.send(request.body(Body::from(body)).unwrap()).await
     }
 
+    pub(super) async fn register(&self, metadata: &Value) -> Answer {
+        self.register_text(&metadata.to_string()).await
+    }
+
+    pub(super) async fn register_text(&self, body: &str) -> Answer {
+        let request = Request::post("/register").header(header::CONTENT_TYPE, "application/json");
+        self.send(request.body(Body::from(body.to_owned())).unwrap()).await
+    }
+
     /// The query of an ordinary authorization request.
     pub(super) fn query(&self, client_id: &str, changes: Changes<'_>) -> String {
         let resource = self.origin.url("/mcp");

@@ -9,4 +9,5 @@ mod consent;
 mod documents;
 mod family;
 mod pairing;
+mod registration;
 mod token;
