@@ -9,7 +9,8 @@ use serde_json::Value;
 
 use super::brake::{Rate, Source};
 use super::clients::stored;
-use super::registration::{RegistrationError, RegistrationRequest};
+use super::error::RegistrationError;
+use super::registration::RegistrationRequest;
 use super::server::AuthorizationServer;
 use crate::clock::Timestamp;
 use crate::http::Ingress;

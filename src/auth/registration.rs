@@ -2,20 +2,14 @@
 //!
 //! Nothing of it is believed: the name is shown as unverified, and the redirect URIs must be of the
 //! shapes that [`super::redirect`] knows. What is not understood is passed over (RFC 7591 §2).
-use std::time::Duration;
-
-use axum::Json;
-use axum::response::{IntoResponse, Response};
-use http::{HeaderValue, StatusCode, header};
 use serde_json::{Map, Value, json};
 
 use super::clients::NAME_CHARS_MAX;
 use super::digest::OpaqueToken;
-use super::error::log_failure;
+use super::error::RegistrationError;
 use super::redirect::RedirectUri;
 use super::settings::AuthSettings;
 use crate::model::{Client, Scope, Scopes, steers};
-use crate::store::StoreError;
 
 /// Largest registration that is read, in bytes.
 pub const REGISTRATION_BYTES_MAX: usize = 16 * 1024;
@@ -35,91 +29,6 @@ const DESCRIPTIVE: [&str; 7] = [
     "software_id",
     "software_version",
 ];
-
-/// Why a registration is refused (RFC 7591 §3.2.2).
-#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-pub enum RegistrationError {
-    /// A redirect URI is none that answers may be sent to.
-    #[error("{0}")]
-    InvalidRedirectUri(String),
-    /// Something else of the metadata cannot be.
-    #[error("{0}")]
-    InvalidClientMetadata(String),
-    /// The owner has switched this way to register off.
-    #[error(
-        "this gateway takes no dynamic registrations: use a client id metadata document, or a client \
-         of `gateway mint-client`"
-    )]
-    Off,
-    /// The body is not JSON by its own account.
-    #[error("send the client's metadata as application/json")]
-    UnsupportedMediaType,
-    /// The body is larger than any registration.
-    #[error("the body is larger than 16 KiB")]
-    TooLarge,
-    /// Too many registrations of late.
-    #[error("too many registrations; try again later")]
-    SlowDown {
-        /// When to come again.
-        retry_after: Duration,
-    },
-    /// Something failed here.
-    #[error("the gateway cannot answer at the moment; its log has the cause under id {id}")]
-    Unavailable {
-        /// Finds the log line.
-        id: String,
-    },
-}
-
-impl RegistrationError {
-    pub(super) fn metadata(why: impl Into<String>) -> Self {
-        Self::InvalidClientMetadata(why.into())
-    }
-
-    /// The code that stands in `error`.
-    #[must_use]
-    pub const fn code(&self) -> &'static str {
-        match self {
-            Self::InvalidRedirectUri(_) => "invalid_redirect_uri",
-            Self::InvalidClientMetadata(_) | Self::UnsupportedMediaType | Self::TooLarge => {
-                "invalid_client_metadata"
-            }
-            Self::Off => "access_denied",
-            Self::SlowDown { .. } | Self::Unavailable { .. } => "temporarily_unavailable",
-        }
-    }
-
-    /// The status of the answer.
-    #[must_use]
-    pub const fn status(&self) -> StatusCode {
-        match self {
-            Self::InvalidRedirectUri(_) | Self::InvalidClientMetadata(_) => StatusCode::BAD_REQUEST,
-            Self::Off => StatusCode::FORBIDDEN,
-            Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::SlowDown { .. } => StatusCode::TOO_MANY_REQUESTS,
-            Self::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
-        }
-    }
-}
-
-impl From<StoreError> for RegistrationError {
-    fn from(error: StoreError) -> Self {
-        Self::Unavailable { id: log_failure(&error) }
-    }
-}
-
-impl IntoResponse for RegistrationError {
-    fn into_response(self) -> Response {
-        let body = json!({ "error": self.code(), "error_description": self.to_string() });
-        let mut response = quiet((self.status(), Json(body)).into_response());
-        if let Self::SlowDown { retry_after } = self {
-            let secs = HeaderValue::from(retry_after.as_secs().saturating_add(1));
-            response.headers_mut().insert(header::RETRY_AFTER, secs);
-        }
-        response
-    }
-}
 
 /// How a client proves itself at `/token` (RFC 7591 §2).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -296,7 +205,7 @@ fn scopes(named: Option<&str>) -> Scopes {
     known.iter().chain([Scope::OfflineAccess]).collect()
 }
 
-fn text<'a>(
+pub(super) fn text<'a>(
     metadata: &'a Map<String, Value>,
     name: &str,
 ) -> Result<Option<&'a str>, RegistrationError> {
@@ -307,7 +216,7 @@ fn text<'a>(
     }
 }
 
-fn list<'a>(
+pub(super) fn list<'a>(
     metadata: &'a Map<String, Value>,
     name: &str,
 ) -> Result<Option<Vec<&'a str>>, RegistrationError> {
@@ -321,14 +230,6 @@ fn list<'a>(
             .map(Some),
         Some(_) => Err(wrong()),
     }
-}
-
-/// Keeps an answer out of every cache.
-pub(super) fn quiet(mut response: Response) -> Response {
-    let headers = response.headers_mut();
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(header::PRAGMA, HeaderValue::from_static("no-cache"));
-    response
 }
 
 #[cfg(test)]

@@ -8,12 +8,12 @@ use axum::{Extension, Json, Router};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 
-use super::error::OAuthError;
+use super::error::{OAuthError, RegistrationError, quiet};
 use super::metadata::{
     AUTHORIZATION_SERVER, OPENID_CONFIGURATION, PROTECTED_RESOURCE, authorization_server,
     protected_resource,
 };
-use super::registration::{REGISTRATION_BYTES_MAX, RegistrationError, quiet};
+use super::registration::REGISTRATION_BYTES_MAX;
 use super::server::AuthorizationServer;
 use crate::http::{Ingress, Origin};
 
@@ -74,10 +74,7 @@ async fn token(
         Err(error) => return error.into_response(),
     };
     match server.token(&headers, &form, &origin, ingress).await {
-        Ok(tokens) => {
-            let quiet = [(header::CACHE_CONTROL, "no-store"), (header::PRAGMA, "no-cache")];
-            (quiet, tokens.body()).into_response()
-        }
+        Ok(tokens) => quiet(tokens.body().into_response()),
         Err(error) => error.into_response(),
     }
 }
