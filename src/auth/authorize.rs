@@ -3,6 +3,7 @@
 //! Until client and redirect URI are known to be good, an error is a page; after that it goes back to
 //! the client (RFC 6749 §4.1.2.1). Nobody is ever sent to an address that was not judged first.
 use super::callback;
+use super::document::DocumentError;
 use super::params::{InvalidParams, Params};
 use super::pkce::Challenge;
 use super::redirect::RedirectUri;
@@ -28,6 +29,9 @@ pub enum PageError {
     /// The client came by a way that the owner has closed.
     #[error("This gateway does not take clients that register this way.")]
     WayClosed,
+    /// The document that describes the client cannot be had.
+    #[error(transparent)]
+    Document(#[from] DocumentError),
     /// A redirect URI outside of the rules.
     #[error("The client wants the answer sent to an address that this gateway does not allow.")]
     RedirectNotAllowed {
@@ -76,6 +80,16 @@ impl PageError {
             Self::WayClosed => {
                 "The setting auth.registration on your machine names the ways that are open."
             }
+            Self::Document(DocumentError::WindowClosed) => {
+                "Run `gateway pair` on your machine, then connect again from the app."
+            }
+            Self::Document(DocumentError::Busy) => {
+                "Wait a minute, then connect again from the app."
+            }
+            Self::Document(DocumentError::Unreachable { .. } | DocumentError::Invalid { .. }) => {
+                "That is for the makers of the app to mend. Until then, connect it with the client id \
+                 that `gateway mint-client` prints."
+            }
             Self::RedirectNotAllowed { .. } => {
                 "If you trust this address, add it to auth.redirect_uris in the gateway's config \
                  and start again."
@@ -106,7 +120,9 @@ impl PageError {
             Self::CrossSite | Self::WrongCodes | Self::DeviceGone | Self::Denied => {
                 http::StatusCode::FORBIDDEN
             }
-            Self::Unavailable { .. } => http::StatusCode::SERVICE_UNAVAILABLE,
+            Self::Unavailable { .. } | Self::Document(DocumentError::Busy) => {
+                http::StatusCode::SERVICE_UNAVAILABLE
+            }
             _ => http::StatusCode::BAD_REQUEST,
         }
     }

@@ -3,6 +3,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::HeaderMap;
 
+use super::asking::approve;
 use super::authorize::{
     PageError, QUERY_BYTES_MAX, RedirectError, Refusal, client_id, code_redirect, error_redirect,
     judge,
@@ -10,6 +11,7 @@ use super::authorize::{
 use super::brake::Source;
 use super::callback;
 use super::digest::digest;
+use super::document::Location;
 use super::ledger::{Known, Presence};
 use super::pairing::normalize;
 use super::params::Params;
@@ -19,8 +21,7 @@ use super::seal::{SealError, SealedRequest};
 use super::server::AuthorizationServer;
 use crate::clock::Timestamp;
 use crate::http::{Ingress, IngressKind, Origin};
-use crate::model::{AuthorizationCode, Client, ClientId, Device, FamilyId, Registration, Scope};
-use crate::store::WriteTx;
+use crate::model::{AuthorizationCode, Client, Device, FamilyId, Registration, Scope};
 
 /// How long an authorization code lasts (RFC 6749 §4.1.2 allows ten minutes).
 const CODE_LIFETIME: std::time::Duration = std::time::Duration::from_secs(60);
@@ -30,10 +31,8 @@ const CODE_LIFETIME: std::time::Duration = std::time::Duration::from_secs(60);
 pub struct ConsentPage {
     /// The owner's name for the client, or what it calls itself.
     pub client_name: String,
-    /// How it came to be known.
-    pub registration: Registration,
-    /// The host whose document describes it, where one does.
-    pub described_by: Option<String>,
+    /// Who says so.
+    pub known_by: KnownBy,
     /// Whether the owner has never allowed it before.
     pub first_time: bool,
     /// Where the answer will go: scheme and host.
@@ -52,6 +51,22 @@ pub struct ConsentPage {
     pub problem: Option<ConsentProblem>,
     /// The request itself, for the form's hidden field `request`.
     pub sealed: String,
+}
+
+/// Who says what a client is called, and where its answers go.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum KnownBy {
+    /// The owner, who made it.
+    Owner,
+    /// The document at a host.
+    Document {
+        /// The host.
+        host: String,
+        /// Whether that document is one of those that are built in.
+        built_in: bool,
+    },
+    /// Only the client itself.
+    Itself,
 }
 
 /// What was wrong with an answer, so that the page asks again.
@@ -97,7 +112,7 @@ impl AuthorizationServer {
     /// # Errors
     ///
     /// How it is refused.
-    pub fn authorize(
+    pub async fn authorize(
         &self,
         query: &[u8],
         origin: &Origin,
@@ -109,7 +124,7 @@ impl AuthorizationServer {
         }
         let params = Params::parse(query)?;
         let client_id = client_id(&params)?;
-        let client = self.client_to_ask_for(&client_id)?;
+        let client = self.client_that_asks(&client_id, ingress).await?;
         let request = judge(&params, &client, &self.settings(), origin)?;
         let device = self.device_of(headers, origin)?;
         let sealed = SealedRequest {
@@ -126,17 +141,6 @@ impl AuthorizationServer {
             from: describe(ingress),
         };
         Ok(self.page(sealed, &client, &request.redirect_uri, None))
-    }
-
-    /// The client that an authorization request is from, if it may ask.
-    fn client_to_ask_for(&self, id: &ClientId) -> Result<Client, PageError> {
-        let client = self.store().read(|tx| tx.client(id))?;
-        let client = client.filter(|client| client.is_active(self.now()));
-        let client = client.ok_or(PageError::UnknownClient)?;
-        if !self.settings().admits(client.registration) {
-            return Err(PageError::WayClosed);
-        }
-        Ok(client)
     }
 
     /// Whether the tap of a paired device speaks for the owner: for a client that he made or allowed
@@ -179,7 +183,7 @@ impl AuthorizationServer {
         if request.origin != origin.as_str() {
             return Err(PageError::Stale);
         }
-        let client = self.client_to_ask_for(&request.client_id)?;
+        let client = self.client_that_asked(&request.client_id)?;
         let redirect_uri = callback::accept(&request.redirect_uri, &client, &self.settings())
             .ok_or(PageError::Stale)?;
         let ask_again = |problem| {
@@ -240,7 +244,7 @@ impl AuthorizationServer {
                 left => ask_again(ConsentProblem::WrongCode { left }),
             };
         }
-        let location = self.issue_code(&request, &redirect_uri, device, origin).await?;
+        let location = self.issue_code(&request, client, &redirect_uri, device, origin).await?;
         self.ledger().answered(&request.id, presence, &location, self.now());
         Ok(ConsentOutcome::Redirect(location))
     }
@@ -265,6 +269,7 @@ impl AuthorizationServer {
     async fn issue_code(
         &self,
         request: &SealedRequest,
+        client: Client,
         redirect_uri: &RedirectUri,
         device: Option<Device>,
         origin: &Origin,
@@ -285,13 +290,15 @@ impl AuthorizationServer {
             expires_at: now.after(CODE_LIFETIME),
         };
         let stored = self.store().write(move |tx| {
-            approve(tx, &row.client_id)?;
+            approve(tx, client)?;
             if let Some(id) = &device_id {
                 tx.mark_device_used(id)?;
             }
             tx.insert_code(&row).map_err(PageError::from)
         });
         stored.await?;
+        // A document's client that comes back has lost what it held before.
+        self.forget_checked_bearers();
         tracing::info!(
             client = %request.client_id, redirect = redirect_uri.host(), scopes = %request.scopes,
             from = request.from, "the owner allowed a client to connect"
@@ -310,8 +317,7 @@ impl AuthorizationServer {
         request.needs_code = request.device_id.is_none() || !self.one_tap_suffices(client);
         ConsentPage {
             client_name: client.name.clone(),
-            registration: client.registration,
-            described_by: None,
+            known_by: known_by(client),
             first_time: !client.is_approved(self.now()),
             redirect_host: redirect_uri.host().to_owned(),
             loopback: redirect_uri.loopback,
@@ -325,18 +331,19 @@ impl AuthorizationServer {
     }
 }
 
-/// Notes, in the transaction that stores the code, that the owner has allowed the client: from now on
-/// it is kept, and a paired device's tap is enough for it.
-fn approve(tx: &mut WriteTx<'_>, id: &ClientId) -> Result<(), PageError> {
-    let now = tx.now();
-    let client = tx.client(id)?.filter(|client| client.is_active(now));
-    let mut client = client.ok_or(PageError::UnknownClient)?;
-    if client.is_approved(now) {
-        return Ok(());
+fn known_by(client: &Client) -> KnownBy {
+    match client.registration {
+        Registration::Static => KnownBy::Owner,
+        Registration::Dynamic => KnownBy::Itself,
+        Registration::Document => Location::accept(client.id.as_str()).map_or(
+            // No such id is ever stored.
+            KnownBy::Itself,
+            |location| KnownBy::Document {
+                host: location.host().to_owned(),
+                built_in: location.is_bundled(),
+            },
+        ),
     }
-    client.approved_at = Some(now);
-    client.expires_at = None;
-    tx.save_client(&client).map_err(PageError::from)
 }
 
 fn state_of(request: &SealedRequest) -> Result<Option<Vec<u8>>, PageError> {

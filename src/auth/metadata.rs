@@ -47,6 +47,9 @@ pub fn authorization_server(origin: &Origin, settings: &AuthSettings) -> Value {
     if settings.admits(Registration::Dynamic) {
         document["registration_endpoint"] = json!(origin.url("/register"));
     }
+    if settings.admits(Registration::Document) {
+        document["client_id_metadata_document_supported"] = true.into();
+    }
     document
 }
 

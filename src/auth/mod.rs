@@ -7,8 +7,10 @@
 //! drawn by `web`.
 //!
 //! One rule: nothing is issued, and nothing is stored, before the owner was present: a paired
-//! device's tap, or the code of the terminal. A new way to register a client is a new
-//! [`crate::model::Registration`] and a new place where clients are looked up.
+//! device's tap, or the code of the terminal. The one exception is a registration at `/register`, which
+//! is bounded and worth nothing. A new way to register a client is a new
+//! [`crate::model::Registration`] and an arm in `asking.rs`, where clients are looked up.
+mod asking;
 pub mod authorize;
 pub mod bearer;
 mod brake;
@@ -18,6 +20,7 @@ mod clients;
 mod consent;
 mod devices;
 mod digest;
+pub(crate) mod document;
 mod error;
 mod ledger;
 pub mod metadata;
@@ -36,9 +39,10 @@ mod token;
 
 pub use self::bearer::{AuthorizedRequest, Challenge};
 pub use self::clients::{ClientError, Minted, NewClient};
-pub use self::consent::{ConsentOutcome, ConsentPage, ConsentProblem};
+pub use self::consent::{ConsentOutcome, ConsentPage, ConsentProblem, KnownBy};
 pub use self::devices::{DEVICE_COOKIE, DEVICE_LIFETIME, DeviceError, PairError, Paired};
 pub use self::digest::OpaqueToken;
+pub use self::document::{DocumentError, Fetch, FetchError};
 pub use self::error::{OAuthError, RegistrationError};
 pub use self::pairing::{ConsentCode, Pairing, PairingBook};
 pub use self::params::{InvalidParams, Params};

@@ -57,6 +57,14 @@ impl RedirectUri {
         known.then(|| Self { uri: uri.to_owned(), loopback })
     }
 
+    /// Accepts any https `uri` at `host` itself, port 443.
+    #[must_use]
+    pub(super) fn at_host(uri: &str, host: &str) -> Option<Self> {
+        let rest = uri.strip_prefix("https://")?.strip_prefix(host)?;
+        let own = is_plain(uri) && rest.starts_with('/');
+        own.then(|| Self { uri: uri.to_owned(), loopback: false })
+    }
+
     /// The URI, as the client spelt it.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -6,6 +6,8 @@ use std::time::Duration;
 use super::bearer::{CheckedBearers, Marks};
 use super::brake::{Brake, Rate};
 use super::digest::OpaqueToken;
+use super::document::fetch::Internet;
+use super::document::{Documents, Fetch};
 use super::ledger::Ledger;
 use super::pairing::PairingBook;
 use super::register::REGISTRATIONS;
@@ -54,6 +56,7 @@ struct Inner {
     code_brake: Brake,
     secret_brake: Brake,
     registration_brake: Brake,
+    documents: Documents,
     bearers: CheckedBearers,
     marks: Marks,
     /// Grows after every commit that ends something; what was checked before it is checked again.
@@ -72,6 +75,21 @@ impl AuthorizationServer {
         entropy: Arc<dyn Entropy>,
         settings: AuthSettings,
     ) -> Result<Self, InvalidSetting> {
+        Self::with_fetcher(store, clock, entropy, settings, Arc::new(Internet))
+    }
+
+    /// The same on another network than the real one.
+    ///
+    /// # Errors
+    ///
+    /// The setting that cannot be.
+    pub fn with_fetcher(
+        store: Store,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+        settings: AuthSettings,
+        fetcher: Arc<dyn Fetch>,
+    ) -> Result<Self, InvalidSetting> {
         settings.check()?;
         let inner = Inner {
             store,
@@ -83,6 +101,7 @@ impl AuthorizationServer {
             code_brake: Brake::new(CODE_GUESSES.0, CODE_GUESSES.1),
             secret_brake: Brake::new(SECRET_GUESSES.0, SECRET_GUESSES.1),
             registration_brake: Brake::new(REGISTRATIONS.0, REGISTRATIONS.1),
+            documents: Documents::new(fetcher),
             bearers: CheckedBearers::default(),
             marks: Marks::default(),
             epoch: AtomicU64::new(0),
@@ -183,6 +202,10 @@ impl AuthorizationServer {
 
     pub(super) fn registration_brake(&self) -> &Brake {
         &self.inner.registration_brake
+    }
+
+    pub(super) fn documents(&self) -> &Documents {
+        &self.inner.documents
     }
 
     pub(super) fn bearers(&self) -> &CheckedBearers {

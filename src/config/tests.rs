@@ -100,7 +100,6 @@ fn words_of_later_versions_are_refused_by_name() {
     for (text, word) in [
         ("[tunnel]\nprovider = \"cloudflare-named\"\n", "cloudflare-named"),
         ("[tunnel]\nprovider = \"command\"\n", "command"),
-        ("[auth]\nregistration = [\"static\", \"cimd\"]\n", "cimd"),
         ("[executors.codex]\nkind = \"acp\"\n", "acp"),
     ] {
         let refusals = refusals(text);

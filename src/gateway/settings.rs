@@ -31,6 +31,7 @@ pub(super) fn of_auth(config: &Config) -> AuthSettings {
 const fn of_way(way: config::Registration) -> Registration {
     match way {
         config::Registration::Static => Registration::Static,
+        config::Registration::Document => Registration::Document,
         config::Registration::Dynamic => Registration::Dynamic,
     }
 }

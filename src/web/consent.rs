@@ -8,10 +8,10 @@ use maud::html;
 use super::Pages;
 use super::page::{Forms, error, not_a_form, redirect, respond, retry_after};
 use crate::auth::authorize::Refusal;
-use crate::auth::{ConsentOutcome, ConsentPage, ConsentProblem, routes};
+use crate::auth::{ConsentOutcome, ConsentPage, ConsentProblem, KnownBy, routes};
 use crate::clock::Timestamp;
 use crate::http::{Ingress, Origin};
-use crate::model::{Registration, Scope};
+use crate::model::Scope;
 
 /// `GET /authorize`.
 pub(super) async fn show(
@@ -22,7 +22,7 @@ pub(super) async fn show(
     headers: HeaderMap,
 ) -> Response {
     let query = uri.query().unwrap_or_default().as_bytes();
-    match pages.server.authorize(query, &origin, ingress, &headers) {
+    match pages.server.authorize(query, &origin, ingress, &headers).await {
         Ok(page) => draw(&page),
         Err(Refusal::Page(refused)) => error(&refused),
         Err(Refusal::Redirect(location)) => redirect(StatusCode::FOUND, &location),
@@ -65,8 +65,12 @@ fn draw(page: &ConsentPage) -> Response {
                 dt { "From" } dd { (page.from) }
                 dt { "Known" } dd { (known_by(page)) }
             }
-            @if page.registration == Registration::Dynamic {
-                p.warn {
+            @match &page.known_by {
+                KnownBy::Owner | KnownBy::Document { built_in: true, .. } => {}
+                KnownBy::Document { host, .. } => p.warn {
+                    "The name above is what " strong { (host) } " says. Trust that address, not the name."
+                }
+                KnownBy::Itself => p.warn {
                     "Unverified: the name above is what the app says about itself. Trust the address \
                      that the answer goes to, not the name."
                 }
@@ -74,6 +78,13 @@ fn draw(page: &ConsentPage) -> Response {
             @if page.loopback {
                 p.warn {
                     "The answer goes to a program on the machine where this page is open. \
+                     Allow it only if you have just started to connect there yourself."
+                }
+            } @else if page.known_by != KnownBy::Owner {
+                // Such a client is everybody's, and proves nothing at `/token` but the code: a
+                // stranger's request in the same app looks like the owner's.
+                p.warn {
+                    "Everybody's requests from this app look alike, and this one may be a stranger's. \
                      Allow it only if you have just started to connect there yourself."
                 }
             }
@@ -110,11 +121,10 @@ fn draw(page: &ConsentPage) -> Response {
 /// How the client came to be known, in words.
 fn known_by(page: &ConsentPage) -> String {
     let before = if page.first_time { "never allowed before" } else { "allowed before" };
-    match (page.registration, &page.described_by) {
-        (Registration::Static, _) => "made by you with gateway mint-client".into(),
-        (Registration::Document, Some(host)) => format!("described by {host}; {before}"),
-        (Registration::Document, None) => format!("described by its own document; {before}"),
-        (Registration::Dynamic, _) => format!("registered itself; {before}"),
+    match &page.known_by {
+        KnownBy::Owner => "made by you with gateway mint-client".into(),
+        KnownBy::Document { host, .. } => format!("described by {host}; {before}"),
+        KnownBy::Itself => format!("registered itself; {before}"),
     }
 }
 

@@ -17,10 +17,11 @@ choice! {
     Registration {
         /// Made by `gateway mint-client`.
         Static = "static",
+        /// Described by the document that its id is the address of.
+        Document = "cimd",
         /// Registered by itself at `/register` (RFC 7591).
         Dynamic = "dcr",
     }
-    later ["cimd"]
 }
 
 /// Who may connect and for how long.
@@ -33,8 +34,8 @@ pub struct AuthSection {
     pub refresh_ttl: Span,
     /// When the owner is asked: `always`, at every authorization.
     pub consent: ConsentMode,
-    /// How clients become known: `static`, those made by `gateway mint-client`; `dcr`, those that
-    /// register themselves. Whoever comes, the owner decides on the consent page.
+    /// How clients become known: `static`, those made by `gateway mint-client`; `cimd`, those that
+    /// a document on their vendor's site describes; `dcr`, those that register themselves. Whoever comes, the owner decides on the consent page.
     pub registration: Vec<Registration>,
     /// Further redirect URIs besides those of the known clients; compared exactly.
     pub redirect_uris: Vec<RedirectUri>,
@@ -48,7 +49,7 @@ impl Default for AuthSection {
             access_ttl: Span::of_secs(24 * 3_600),
             refresh_ttl: Span::of_secs(90 * 86_400),
             consent: ConsentMode::Always,
-            registration: vec![Registration::Static, Registration::Dynamic],
+            registration: vec![Registration::Static, Registration::Document, Registration::Dynamic],
             redirect_uris: Vec::new(),
             redirect_schemes: Vec::new(),
         }

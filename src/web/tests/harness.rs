@@ -12,6 +12,7 @@ use serde_json::Value;
 use tower::ServiceExt as _;
 use url::form_urlencoded::Serializer;
 
+use crate::auth::document::tests::PaperNetwork;
 use crate::auth::{
     AuthSettings, AuthorizationServer, AuthorizedRequest, Challenge, Minted, NewClient,
 };
@@ -35,6 +36,8 @@ pub(super) struct TestGateway {
     pub(super) store: Store,
     pub(super) origin: Origin,
     pub(super) address: Option<IpAddr>,
+    /// The network that documents are fetched from.
+    pub(super) network: Arc<PaperNetwork>,
     router: Router,
 }
 
@@ -106,16 +109,23 @@ impl TestGateway {
 
     /// A gateway on a store that another one used before: what a restart leaves.
     pub(super) fn on(store: Store, clock: Arc<ManualClock>, settings: AuthSettings) -> Self {
+        let network = Arc::<PaperNetwork>::default();
         let entropy = Arc::new(SeededEntropy::new(store_seed(&store)));
-        let server =
-            AuthorizationServer::new(store.clone(), clock.clone(), entropy, settings).unwrap();
+        let server = AuthorizationServer::with_fetcher(
+            store.clone(),
+            clock.clone(),
+            entropy,
+            settings,
+            network.clone(),
+        )
+        .unwrap();
         let secrets: crate::web::SecretHook = Arc::new(|_| {
             Box::pin(async { Some(crate::auth::OpaqueToken::new("secret-from-the-vault")) })
         });
         let router = router(Pages { server: server.clone(), secrets });
         let origin = Origin::new("https", "h.example");
         let address = Some("203.0.113.7".parse().unwrap());
-        Self { server, clock, store, origin, address, router }
+        Self { server, clock, store, origin, address, network, router }
     }
 
     pub(super) fn restart(&self) -> Self {

@@ -6,6 +6,7 @@ mod attacks;
 mod authorize;
 mod bearer;
 mod consent;
+mod described;
 mod documents;
 mod family;
 mod pairing;
