@@ -9,7 +9,7 @@ use super::Pages;
 use super::page::{Forms, not_a_form, respond, retry_after, trouble};
 use crate::auth::{AuthorizationServer, Challenge, OpaqueToken, Paired, routes};
 use crate::http::{Ingress, Origin};
-use crate::model::Client;
+use crate::model::{Client, Registration};
 
 /// Whether a request is a browser's that wants a page.
 #[must_use]
@@ -72,7 +72,7 @@ pub(super) async fn pair(
         Some(client) if client.is_confidential() => (pages.secrets)(client.id.clone()).await,
         _ => None,
     };
-    let credentials = credentials(client.as_ref(), &Shown::Now(secret.as_ref()));
+    let credentials = credentials(&pages.server, client.as_ref(), &Shown::Now(secret.as_ref()));
     let Paired::Device { set_cookie, .. } = paired else {
         let content = html! {
             h1 { "Connect an app on this computer" }
@@ -116,7 +116,7 @@ fn page(
         html! {
             h1 { "This device is paired" }
             (add_connector(server, origin))
-            (credentials(offered(server).as_ref(), &Shown::Before))
+            (credentials(server, offered(server).as_ref(), &Shown::Before))
         }
     } else if origin.is_https() {
         html! {
@@ -198,12 +198,25 @@ enum Shown<'a> {
     Before,
 }
 
-fn credentials(client: Option<&Client>, shown: &Shown<'_>) -> Markup {
+fn credentials(server: &AuthorizationServer, client: Option<&Client>, shown: &Shown<'_>) -> Markup {
+    let settings = server.settings();
+    let ways = [Registration::Document, Registration::Dynamic];
+    let by_themselves = ways.iter().any(|way| settings.admits(*way));
     html! {
         section {
             h2 { "2. Sign in" }
+            @if by_themselves {
+                p {
+                    "Connect in the app, and allow it on the page that opens. Claude, ChatGPT, Claude \
+                     Code, Codex and most others need nothing else."
+                }
+            }
             @if let Some(client) = client {
-                p.soft { "For “" (client.name) "”, under the app's advanced settings:" }
+                p.soft {
+                    @if by_themselves { "An app that asks for a client id takes this one, “" }
+                    @else { "For “" }
+                    (client.name) "”, under the app's advanced settings:"
+                }
                 label { "Client id" }
                 (copyable("client-id", client.id.as_str()))
                 @if client.is_confidential() {
@@ -225,7 +238,7 @@ fn credentials(client: Option<&Client>, shown: &Shown<'_>) -> Markup {
                 } @else {
                     p.soft { "This client has no secret: leave that field empty." }
                 }
-            } @else {
+            } @else if !by_themselves {
                 p { "There is no client yet. Run " code { "gateway mint-client" } " on your machine." }
             }
         }
