@@ -197,6 +197,9 @@ impl AuthorizationServer {
     ///
     /// When the database cannot be read.
     pub fn offered_client(&self) -> Result<Option<Client>, ClientError> {
+        if !self.settings().admits(Registration::Static) {
+            return Ok(None);
+        }
         let now = self.now();
         let clients = self
             .clients()?

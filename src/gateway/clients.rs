@@ -41,6 +41,11 @@ impl Clients {
         projects: &[String],
         public: bool,
     ) -> Result<Value, CallError> {
+        if !self.auth.settings().admits(Registration::Static) {
+            let message =
+                "`auth.registration` leaves out \"static\": such a client could not connect";
+            return Err(CallError::invalid(message, "add \"static\" to `auth.registration`"));
+        }
         if self.own_called(name)?.is_some() {
             let message = format!("there is a client called {name} already");
             let hint = "choose another --name, give it a new secret with --rotate, or remove it with `gateway clients revoke`";

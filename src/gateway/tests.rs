@@ -146,6 +146,25 @@ async fn a_place_for_the_secret_is_told_of_a_client_that_has_one() {
     assert_eq!(confidential["kept_in"], "secrets file");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_client_is_made_that_a_closed_way_keeps_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let closed = "auth.registration = [\"cimd\"]\n".to_owned();
+    let setup = setup_that_reads(folder.path(), Arc::new(Mutex::new(closed)));
+    let gateway = Gateway::start(setup).await.unwrap();
+    assert_eq!(gateway.mint_first_client().await.unwrap(), None);
+    let mint = Call::MintClient {
+        name: "claude".into(),
+        scopes: Vec::new(),
+        projects: Vec::new(),
+        public: true,
+        rotate: false,
+    };
+    let refused = gateway.owner().call(mint).await.unwrap_err();
+    assert!(refused.message.contains("leaves out \"static\""), "{refused}");
+    gateway.shut_down().await;
+}
+
 #[tokio::test]
 async fn a_name_that_a_stranger_chose_never_stands_for_the_owners_client() {
     let folder = tempfile::tempdir().unwrap();
