@@ -84,3 +84,26 @@ fn table(data: &Value) -> String {
 fn text<'a>(data: &'a Value, key: &str) -> &'a str {
     data[key].as_str().unwrap_or("-")
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_list_tells_kinds_and_counts_those_that_nobody_allowed() {
+        let client = |name: &str, kind: &str, state: &str, approved_at: Option<&str>| {
+            json!({
+                "name": name, "kind": kind, "client_id": "gw_x", "state": state,
+                "scopes": ["observe", "run"], "approved_at": approved_at, "last_used_at": null,
+            })
+        };
+        let data = json!({ "clients": [
+            client("claude", "static", "active", Some("2026-11-20T05:41:06Z")),
+            client("Claude Code", "cimd", "revoked", Some("2026-11-19T05:41:06Z")),
+            client("a stranger's joke", "dcr", "waiting", None),
+        ]});
+        insta::assert_snapshot!(table(&data));
+    }
+}
