@@ -7,8 +7,8 @@ use serde_json::{Map, Value, json};
 use super::clients::NAME_CHARS_MAX;
 use super::digest::OpaqueToken;
 use super::error::RegistrationError;
-use super::redirect::RedirectUri;
-use super::settings::AuthSettings;
+use super::redirect::{RedirectUri, is_plain};
+use super::settings::{AuthSettings, is_custom_scheme};
 use crate::model::{Client, Scope, Scopes, steers};
 
 /// Largest registration that is read, in bytes.
@@ -139,8 +139,11 @@ fn redirect_uris(
     if uris.len() > REDIRECT_URIS_MAX {
         return Err(invalid(format!("redirect_uris may name at most {REDIRECT_URIS_MAX} URIs")));
     }
+    let mut registered = Vec::new();
     for (at, uri) in uris.iter().enumerate() {
-        if RedirectUri::accept(uri, settings).is_none() {
+        if RedirectUri::accept(uri, settings).is_some() {
+            registered.push((*uri).to_owned());
+        } else if !is_private_use(uri) {
             return Err(invalid(format!(
                 "redirect_uris[{at}] is not allowed here: it must be the callback of a known hosted \
                  client, or http on localhost, 127.0.0.1 or [::1] with the path /callback, \
@@ -148,7 +151,19 @@ fn redirect_uris(
             )));
         }
     }
-    Ok(uris.into_iter().map(str::to_owned).collect())
+    if registered.is_empty() {
+        return Err(invalid(
+            "redirect_uris have only schemes that the owner has not opened in auth.redirect_schemes"
+                .into(),
+        ));
+    }
+    Ok(registered)
+}
+
+/// Whether a URI has a scheme of an app's own (RFC 8252 §7.1). Some clients name one beside a loopback
+/// URI and use either; where the owner has not opened it, it is left out, and the answer says so.
+fn is_private_use(uri: &str) -> bool {
+    is_plain(uri) && uri.split_once("://").is_some_and(|(scheme, _)| is_custom_scheme(scheme))
 }
 
 fn method(metadata: &Map<String, Value>) -> Result<AuthMethod, RegistrationError> {
@@ -306,6 +321,26 @@ mod tests {
             let error = RegistrationRequest::read(body, &AuthSettings::default()).unwrap_err();
             assert_eq!(error.to_string(), "the body must be one JSON object");
         }
+    }
+
+    #[test]
+    fn a_scheme_of_an_app_is_left_out_until_the_owner_opens_it() {
+        // As Cursor registers.
+        let (own, web, local) = (
+            "cursor://anysphere.cursor-mcp/oauth/callback",
+            "https://www.cursor.com/agents/mcp/oauth/callback",
+            "http://localhost:8787/callback",
+        );
+        let metadata = json!({ "redirect_uris": [own, web, local] });
+        assert_eq!(read(&metadata).unwrap().redirect_uris, [web, local]);
+        let alone = read(&json!({ "redirect_uris": [own] })).unwrap_err();
+        assert_eq!(alone.code(), "invalid_redirect_uri");
+        assert!(alone.to_string().contains("auth.redirect_schemes"), "{alone}");
+        let settings =
+            AuthSettings { redirect_schemes: vec!["cursor".into()], ..AuthSettings::default() };
+        let body = metadata.to_string();
+        let opened = RegistrationRequest::read(body.as_bytes(), &settings).unwrap();
+        assert_eq!(opened.redirect_uris, [own, web, local]);
     }
 
     #[test]
