@@ -24,6 +24,7 @@ pub(in crate::cli) async fn run(context: &Context, args: PairArgs) -> Result<(),
         out += &format!("link  {}\n", url(&data));
         out += &format!("code  {}\n", data["code"].as_str().unwrap_or_default());
         out += &format!("      valid once, until {}\n", text(&data["expires_at"]));
+        out += "      until then, one tap on a paired device lets a new app in\n";
         if let Some(file) = &args.qr_file {
             out += &format!("QR    {}\n", file.display());
         }
