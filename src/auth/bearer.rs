@@ -335,14 +335,22 @@ pub(super) struct Marks {
     arrived: Notify,
 }
 
+#[derive(Debug, Default)]
+struct Waiting {
+    batch: Batch,
+    /// By family the newest generation seen, also after its mark was taken to be written: until that
+    /// is committed nobody else knows, and the pair before would be worth something again.
+    seen: HashMap<FamilyId, u32>,
+}
+
 /// A batch of marks: by family its newest generation seen and when, and by client when.
 #[derive(Debug, Default)]
-pub(super) struct Waiting {
+pub(super) struct Batch {
     families: HashMap<FamilyId, (u32, Timestamp)>,
     clients: HashMap<ClientId, Timestamp>,
 }
 
-impl Waiting {
+impl Batch {
     pub(super) fn is_empty(&self) -> bool {
         self.families.is_empty()
     }
@@ -360,25 +368,40 @@ impl Waiting {
 
 impl Marks {
     fn note(&self, request: &AuthorizedRequest, generation: u32, at: Timestamp) {
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        if waiting.families.len() >= CHECKED_MAX {
+        let mut waiting = self.lock();
+        let Waiting { batch, seen } = &mut *waiting;
+        if batch.families.len() >= CHECKED_MAX {
             return;
         }
-        let mark = waiting.families.entry(request.family.clone()).or_insert((generation, at));
+        let mark = batch.families.entry(request.family.clone()).or_insert((generation, at));
         *mark = (mark.0.max(generation), at);
-        waiting.clients.insert(request.client_id.clone(), at);
+        batch.clients.insert(request.client_id.clone(), at);
+        if seen.len() >= 2 * CHECKED_MAX && !seen.contains_key(&request.family) {
+            // A thousand others came since the last of those that do not wait: they are written.
+            seen.retain(|family, _| batch.families.contains_key(family));
+        }
+        let newest = seen.entry(request.family.clone()).or_insert(generation);
+        *newest = generation.max(*newest);
         drop(waiting);
         self.arrived.notify_one();
     }
 
-    /// Whether a token of this generation was used and the store does not know it yet.
+    /// Whether a token of this generation was used, be it written yet or not.
     fn saw(&self, family: &FamilyId, generation: u32) -> bool {
-        let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        waiting.families.get(family).is_some_and(|(seen, _)| *seen == generation)
+        self.newest_seen(family) == Some(generation)
     }
 
-    pub(super) fn take(&self) -> Waiting {
-        std::mem::take(&mut self.waiting.lock().unwrap_or_else(PoisonError::into_inner))
+    /// The newest generation of which a token was used, as far as it is remembered here.
+    pub(super) fn newest_seen(&self, family: &FamilyId) -> Option<u32> {
+        self.lock().seen.get(family).copied()
+    }
+
+    pub(super) fn take(&self) -> Batch {
+        std::mem::take(&mut self.lock().batch)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits until a mark arrives. Cancel-safe.

@@ -200,13 +200,15 @@ impl AuthorizationServer {
             let mut names = asked.split(' ').filter(|name| !name.is_empty());
             names.all(|name| Scope::from_name(name).is_none_or(|scope| scopes.contains(scope)))
         };
-        if family.is_some_and(|it| it.client_id == client.id && !granted(it.scopes)) {
+        if family.as_ref().is_some_and(|it| it.client_id == client.id && !granted(it.scopes)) {
             return Err(OAuthError::InvalidScope);
         }
+        let seen = family.and_then(|it| self.marks().newest_seen(&it.id));
         let salt = self.entropy().bytes();
         let settings = self.settings();
-        let refresh = Refresh { presented, client, audience, salt, settings };
-        // Whether the newest pair was used decides: what is known of it goes first.
+        let refresh = Refresh { presented, client, audience, seen, salt, settings };
+        // Whether the newest pair was used decides: what is known of it goes first. What somebody else
+        // took to write, and has not yet, is in `seen`.
         let marks = self.marks().take();
         let answer = self.store().write(move |tx| {
             marks.write(tx)?;
@@ -305,6 +307,8 @@ struct Refresh {
     presented: OpaqueToken,
     client: Client,
     audience: Audience,
+    /// The newest generation of which a token is known to have been used.
+    seen: Option<u32>,
     salt: [u8; 32],
     settings: Arc<AuthSettings>,
 }
@@ -313,9 +317,10 @@ impl Refresh {
     fn run(self, tx: &mut WriteTx<'_>) -> Result<Presented, StoreError> {
         const ENDED: &str = "the refresh token is unknown, revoked or has expired";
         let now = tx.now();
-        let Some((token, family)) = tx.token(&self.presented.digest())? else {
+        let Some((token, mut family)) = tx.token(&self.presented.digest())? else {
             return Ok(Presented::Refused(ENDED));
         };
+        family.newest_used |= self.seen == Some(family.generation);
         let active = tx.client(&self.client.id)?.is_some_and(|client| client.is_active(now));
         if family.client_id != self.client.id || !active {
             return Ok(Presented::Refused(ENDED));

@@ -65,6 +65,31 @@ async fn sixteen_refreshes_at_once_make_one_pair_in_every_round() {
 }
 
 #[tokio::test]
+async fn a_spent_access_token_is_worth_nothing_while_the_use_of_the_new_one_is_being_written() {
+    let (gateway, _dir) = on_disk();
+    let client = gateway.mint().await;
+    let first = gateway.sign_in(&client).await;
+    let second = Tokens::of(&gateway.refresh(&client, &first.refresh).await);
+    gateway.check(&second.access).unwrap();
+    gateway.advance(61);
+    // The writer is busy, so that what is to be written waits, known to nobody but its closure.
+    let (go, gate) = std::sync::mpsc::channel::<()>();
+    let busy = gateway.store.write(move |_| {
+        gate.recv().unwrap();
+        Ok::<_, crate::store::StoreError>(())
+    });
+    let flush = gateway.server.flush_marks();
+    futures::pin_mut!(busy, flush);
+    assert!(futures::poll!(&mut busy).is_pending() && futures::poll!(&mut flush).is_pending());
+    assert!(gateway.check(&first.access).is_err());
+    go.send(()).unwrap();
+    busy.await.unwrap();
+    flush.await.unwrap();
+    assert!(gateway.check(&first.access).is_err());
+    assert!(gateway.check(&second.access).is_ok());
+}
+
+#[tokio::test]
 async fn wrong_secrets_are_slowed_down_and_the_right_one_never_is() {
     let gateway = TestGateway::start();
     let client = gateway.mint().await;
