@@ -2,8 +2,8 @@
 //!
 //! The last line of defence: code does not log secrets in the first place. It looks for words that
 //! stand before secrets (`Bearer`, `code=`, `"refresh_token":"`), in plain text, in JSON, in `Debug`
-//! output, in quoted versions of those and in percent-encoded URLs, and for URL fragments. Masking
-//! too much is fine, so `exit_code=1` stays only because `_` makes it another word; name fields so.
+//! output, in quoted versions of those and in percent-encoded URLs, for URL fragments, and for the
+//! gateway's own secrets wherever they stand, such as in a mistaken path. Masking too much is fine, so `exit_code=1` stays only because `_` makes it another word; name fields so.
 use std::borrow::Cow;
 
 /// What stands where a secret stood.
@@ -55,6 +55,11 @@ const SCHEMES: [&str; 2] = ["bearer", "basic"];
 
 /// Fragments from this length on are taken for a pairing token (128 bits are 22 characters).
 const FRAGMENT_CHARS_MIN: usize = 16;
+
+/// How the gateway's own secrets begin: access and refresh tokens, codes, devices, client secrets.
+const OWN: [&str; 5] = ["gwa_", "gwr_", "gwc_", "gwd_", "gws_"];
+/// Their 256 bits are 43 characters; one that was cut is worth hiding too.
+const OWN_CHARS_MIN: usize = 20;
 
 /// `text` with everything that looks like a secret replaced by `***`.
 ///
@@ -116,6 +121,7 @@ fn secret_after(text: &str, at: usize) -> Option<(usize, usize)> {
     match bytes[at] {
         b'#' => return fragment(text, at, at + 1),
         b'%' if text[at..].starts_with("%23") => return fragment(text, at, at + 3),
+        b'g' => return own_secret(bytes, at),
         first if !b"abcioprst_ABCIOPRST".contains(&first) => return None,
         _ => {}
     }
@@ -136,6 +142,14 @@ fn secret_after(text: &str, at: usize) -> Option<(usize, usize)> {
         return credentials(bytes, end);
     }
     value(bytes, at, marker(&WEAK)?, false)
+}
+
+/// One of the gateway's own, which needs nothing before it to be known.
+fn own_secret(bytes: &[u8], at: usize) -> Option<(usize, usize)> {
+    let start = at + OWN.iter().find(|it| bytes[at..].starts_with(it.as_bytes()))?.len();
+    let is_base64url = |b: &u8| b.is_ascii_alphanumeric() || b"-_".contains(b);
+    let length = bytes[start..].iter().take_while(|byte| is_base64url(byte)).count();
+    (length >= OWN_CHARS_MIN).then_some((start, start + length))
 }
 
 fn is_word(byte: u8) -> bool {
@@ -315,6 +329,8 @@ mod tests {
             ("x-api-key: abc", "x-api-key: ***"),
             ("{\"accessToken\":\"abc\"}", "{\"accessToken\":\"***\"}"),
             ("client_secret='it is'", "client_secret='***'"),
+            ("/gws_9yQ86GLpTyMCw4HzrnxFgeQnvemCeYb4FvRMpvNqVvg/x", "/gws_***/x"),
+            ("a%2Fgwa_9yQ86GLpTyMCw4Hz-_nxFgeQnv b", "a%2Fgwa_*** b"),
         ] {
             assert_eq!(scrub(text), masked, "{text}");
         }
@@ -329,6 +345,7 @@ mod tests {
             "a bearer",
             "the token: expired",
             "colour #aabbcc",
+            "gwa_short gateway_name_that_is_long_enough_to_be_one",
             "[\"code\",\"other\"]",
         ] {
             assert_eq!(scrub(text), text);
