@@ -76,6 +76,12 @@ impl Activity {
         }
     }
 
+    /// How long the other end has been waited for; `None` while a request is worked on or answered.
+    pub(super) fn waited(&self) -> Option<Duration> {
+        let since = Duration::from_millis(self.0.since.load(Ordering::Relaxed));
+        (self.phase() != WORK).then(|| self.0.began.elapsed().saturating_sub(since))
+    }
+
     /// Takes over a request whose head has arrived.
     pub(super) fn arriving(&self, body: Incoming) -> Arriving {
         self.enter(if body.is_end_stream() { WORK } else { BODY });

@@ -68,6 +68,18 @@ struct Shared {
 struct Open {
     kinds: HashMap<IngressKind, usize>,
     addresses: HashMap<IpAddr, usize>,
+    /// Every connection that holds a place, by a number of its own.
+    holders: HashMap<u64, Holder>,
+    next: u64,
+}
+
+/// A connection that holds a place in the counts.
+#[derive(Debug)]
+struct Holder {
+    kind: IngressKind,
+    address: Option<IpAddr>,
+    activity: Activity,
+    cut_off: CancellationToken,
 }
 
 impl Server {
@@ -148,7 +160,8 @@ fn concerns_one_connection(err: &std::io::Error) -> bool {
 fn admit(shared: &Arc<Shared>, connections: &TaskTracker, arrival: Arrival, kind: IngressKind) {
     let on_loopback = arrival.local.is_some_and(|local| local.ip().is_loopback());
     let kind = if kind == IngressKind::Lan && on_loopback { IngressKind::Local } else { kind };
-    let Some(seat) = Seat::take(shared, kind, &arrival.peer) else {
+    let activity = Activity::new();
+    let Some(seat) = Seat::take(shared, kind, &arrival.peer, activity.clone()) else {
         tracing::debug!(way = ?kind, "too many connections: one was closed");
         return;
     };
@@ -156,9 +169,8 @@ fn admit(shared: &Arc<Shared>, connections: &TaskTracker, arrival: Arrival, kind
     let facts = ConnectionFacts { way, peer: arrival.peer };
     let io = arrival.io;
     connections.spawn(async move {
-        let activity = Activity::new();
         let io = TokioIo::new(Paced::new(io, activity.clone()));
-        drive(&seat.shared, io, facts, activity).await;
+        drive(&seat, io, facts, activity).await;
         drop(seat);
     });
 }
@@ -171,7 +183,8 @@ enum End {
     Gently,
 }
 
-async fn drive(shared: &Shared, io: TokioIo<Paced>, facts: ConnectionFacts, activity: Activity) {
+async fn drive(seat: &Seat, io: TokioIo<Paced>, facts: ConnectionFacts, activity: Activity) {
+    let shared = &seat.shared;
     let service = service_fn(|request: Request<Incoming>| {
         let request = request.map(|body| activity.arriving(body));
         let (facts, activity) = (&facts, &activity);
@@ -189,7 +202,7 @@ async fn drive(shared: &Shared, io: TokioIo<Paced>, facts: ConnectionFacts, acti
     // Looked at only when one of them has something to say, not at every request: asking all three
     // takes four locks.
     let mut ends: FuturesUnordered<_> = [
-        shared.cut_off.cancelled().map(|()| End::Now).boxed(),
+        seat.cut_off.cancelled().map(|()| End::Now).boxed(),
         activity.overdue().map(|()| End::Now).boxed(),
         shared.draining.cancelled().map(|()| End::Gently).boxed(),
     ]
@@ -213,8 +226,10 @@ async fn drive(shared: &Shared, io: TokioIo<Paced>, facts: ConnectionFacts, acti
 /// A connection's place in the counts, given back when dropped.
 struct Seat {
     shared: Arc<Shared>,
+    number: u64,
     kind: IngressKind,
-    address: Option<IpAddr>,
+    /// Cancelled when the server ends, or when this connection has to make room.
+    cut_off: CancellationToken,
 }
 
 impl fmt::Debug for Seat {
@@ -224,45 +239,75 @@ impl fmt::Debug for Seat {
 }
 
 impl Seat {
-    fn take(shared: &Arc<Shared>, kind: IngressKind, peer: &Peer) -> Option<Self> {
+    /// Takes a place. Where all of a kind are taken, the connection whose other end has been waited
+    /// for longest gives its own up: whoever opens connections and says nothing keeps nobody out.
+    fn take(
+        shared: &Arc<Shared>,
+        kind: IngressKind,
+        peer: &Peer,
+        activity: Activity,
+    ) -> Option<Self> {
         let address = match peer {
             Peer::Address(address) if !address.is_loopback() => Some(*address),
             _ => None,
         };
         let mut open = shared.open.lock().unwrap_or_else(PoisonError::into_inner);
-        let Open { kinds, addresses } = &mut *open;
-        let of_kind = kinds.entry(kind).or_default();
-        if *of_kind >= shared.limits.per_kind {
+        let of_address = address.and_then(|address| open.addresses.get(&address));
+        if of_address.is_some_and(|count| *count >= shared.limits.per_address) {
             return None;
         }
-        if let Some(address) = address {
-            let of_address = addresses.entry(address).or_default();
-            if *of_address >= shared.limits.per_address {
-                return None;
-            }
-            *of_address += 1;
+        let of_kind = open.kinds.get(&kind).copied().unwrap_or(0);
+        if of_kind >= shared.limits.per_kind && !open.make_room(kind) {
+            return None;
         }
-        *of_kind += 1;
+        let cut_off = shared.cut_off.child_token();
+        let number = open.next;
+        open.next += 1;
+        *open.kinds.entry(kind).or_default() += 1;
+        if let Some(address) = address {
+            *open.addresses.entry(address).or_default() += 1;
+        }
+        open.holders.insert(number, Holder { kind, address, activity, cut_off: cut_off.clone() });
         drop(open);
-        Some(Self { shared: shared.clone(), kind, address })
+        Some(Self { shared: shared.clone(), number, kind, cut_off })
+    }
+}
+
+impl Open {
+    /// Ends the connection of `kind` that has been waited for longest; `false` when all are at work.
+    fn make_room(&mut self, kind: IngressKind) -> bool {
+        let waiting = self.holders.iter().filter(|(_, holder)| holder.kind == kind);
+        let waiting = waiting.filter_map(|(number, it)| Some((it.activity.waited()?, *number)));
+        let Some((waited, number)) = waiting.max() else { return false };
+        tracing::debug!(way = ?kind, ?waited, "too many connections: a silent one made room");
+        if let Some(holder) = self.give_back(number) {
+            holder.cut_off.cancel();
+        }
+        true
+    }
+
+    /// Takes a connection out of the counts; `None` when it made room before.
+    fn give_back(&mut self, number: u64) -> Option<Holder> {
+        let holder = self.holders.remove(&number)?;
+        if let Some(of_kind) = self.kinds.get_mut(&holder.kind) {
+            *of_kind = of_kind.saturating_sub(1);
+        }
+        if let Some(address) = holder.address
+            && let Some(of_address) = self.addresses.get_mut(&address)
+        {
+            *of_address = of_address.saturating_sub(1);
+            if *of_address == 0 {
+                self.addresses.remove(&address);
+            }
+        }
+        Some(holder)
     }
 }
 
 impl Drop for Seat {
     fn drop(&mut self) {
         let mut open = self.shared.open.lock().unwrap_or_else(PoisonError::into_inner);
-        let Open { kinds, addresses } = &mut *open;
-        if let Some(of_kind) = kinds.get_mut(&self.kind) {
-            *of_kind = of_kind.saturating_sub(1);
-        }
-        if let Some(address) = self.address
-            && let Some(of_address) = addresses.get_mut(&address)
-        {
-            *of_address = of_address.saturating_sub(1);
-            if *of_address == 0 {
-                addresses.remove(&address);
-            }
-        }
+        open.give_back(self.number);
     }
 }
 

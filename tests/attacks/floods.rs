@@ -165,6 +165,27 @@ async fn abandoned_handshakes_leave_no_session() {
 }
 
 #[tokio::test]
+async fn connections_that_say_nothing_do_not_keep_the_listener_for_themselves() {
+    let gateway = TestGateway::start().await;
+    let client = gateway.mint("one").await;
+    for beginning in [
+        "",
+        "GET /healthz HTTP/1.1\r\nhost: h.example\r\n",
+        "POST /token HTTP/1.1\r\nhost: h.example\r\ncontent-length: 99\r\n\
+         content-type: application/x-www-form-urlencoded\r\n\r\nx",
+    ] {
+        let mut silent = Vec::new();
+        for _ in 0..600 {
+            let mut wire = gateway.wire().await;
+            wire.write(beginning.as_bytes()).await;
+            silent.push(wire);
+        }
+        let tokens = gateway.sign_in(&client).await;
+        assert_eq!(gateway.knock(&tokens.access).await, 200, "{beginning}");
+    }
+}
+
+#[tokio::test]
 async fn visitors_who_say_nothing_do_not_keep_the_tunnel_for_themselves() {
     let gateway = TestGateway::tunnelled("").await;
     let mut silent = Vec::new();

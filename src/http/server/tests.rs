@@ -197,8 +197,6 @@ async fn one_address_holds_only_its_share_and_gives_it_back() {
     let mut other = harness.connect_from([192, 0, 2, 2]).await;
     other.write_all(GET.as_bytes()).await.unwrap();
     assert!(head(&mut other).await.starts_with("HTTP/1.1 200"));
-    let mut fourth = harness.connect_from([192, 0, 2, 3]).await;
-    assert_eq!(rest(&mut fourth).await, "", "one too many of the kind");
     drop(first);
     while harness.server.open_connections() > 2 {
         tokio::task::yield_now().await;
@@ -206,6 +204,47 @@ async fn one_address_holds_only_its_share_and_gives_it_back() {
     let mut again = harness.connect().await;
     again.write_all(GET.as_bytes()).await.unwrap();
     assert!(head(&mut again).await.starts_with("HTTP/1.1 200"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_longest_makes_room_and_who_is_worked_for_never_does() {
+    let mut harness = Harness::new(ConnectionLimits { per_kind: 4, per_address: 64 });
+    let mut at_work = harness.connect().await;
+    at_work.write_all(b"GET /waits HTTP/1.1\r\nhost: t.example\r\n\r\n").await.unwrap();
+    harness.entered.wait_for(|count| *count == 1).await.unwrap();
+    let mut silent = harness.connect().await;
+    silent.write_all(b"GET /").await.unwrap();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let mut slow_body = harness.connect().await;
+    let head_of_body = b"POST /reads HTTP/1.1\r\nhost: t.example\r\ncontent-length: 9\r\n\r\n";
+    slow_body.write_all(head_of_body).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let mut idle = harness.connect().await;
+    idle.write_all(GET.as_bytes()).await.unwrap();
+    assert!(head(&mut idle).await.starts_with("HTTP/1.1 200"));
+    tokio::time::sleep(Duration::from_secs(1)).await;
+
+    // Each newcomer is heard, and the next in the row is gone for it.
+    let mut newcomers = Vec::new();
+    for gone in [&mut silent, &mut slow_body, &mut idle] {
+        let mut newcomer = harness.connect().await;
+        newcomer.write_all(GET.as_bytes()).await.unwrap();
+        assert!(head(&mut newcomer).await.starts_with("HTTP/1.1 200"));
+        assert_eq!(rest(gone).await, "");
+        newcomers.push(newcomer);
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    assert_eq!(harness.server.open_connections(), 4);
+
+    // When everybody is worked for there is no room.
+    for io in &mut newcomers {
+        io.write_all(b"GET /waits HTTP/1.1\r\nhost: t.example\r\n\r\n").await.unwrap();
+    }
+    harness.entered.wait_for(|count| *count == 4).await.unwrap();
+    assert_eq!(rest(&mut harness.connect().await).await, "");
+    drop(newcomers);
+    let (answered, ()) = tokio::join!(rest(&mut at_work), harness.server.shutdown());
+    assert!(answered.ends_with("woken"), "{answered}");
 }
 
 #[tokio::test(start_paused = true)]
