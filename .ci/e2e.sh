@@ -65,7 +65,7 @@ done
 run() {
   case $1 in
     keyring | install | service) "e2e/$1.sh" "$GATEWAY_BINARY" ;;
-    clients) "$python" e2e/clients.py ${clients_flags:+"$clients_flags"} ;;
+    clients) "$python" e2e/clients.py --require all ${clients_flags:+"$clients_flags"} ;;
     serve | round_trip | crash | cancel | confined | qr | bad_input) "$python" "e2e/$1.py" ;;
     claude_real)
       # As part of the workspace it shares what `cargo test --workspace` has built.
