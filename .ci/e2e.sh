@@ -6,12 +6,12 @@
 #     .ci/e2e.sh SUITE...     some of them, such as `qr` or `keyring`
 #
 # GATEWAY_BINARY names the program (default target/debug/gateway), GATEWAY_DOUBLES the folder of the
-# edge doubles (default target/debug). A line per case; every suite runs, and the status is 1 when any
+# doubles of edges and server (default target/debug). A line per case; every suite runs, and the status is 1 when any
 # case failed, 2 when something that the suites stand on is missing. Nothing is ever skipped.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-reduced=(keyring serve round_trip clients crash cancel confined qr bad_input install)
+reduced=(keyring serve round_trip clients crash cancel confined qr bad_input conformance install)
 # The rest wants a build of its own (claude_real) or namespaces, so root (service).
 whole=("${reduced[@]}" service claude_real)
 # Of the client matrix: a cell of every client, and all of the two that are used most.
@@ -48,7 +48,10 @@ need "$gateway" "cargo build --bin gateway" test -x "$gateway"
 for double in loopback-ngrok-edge fake-cloudflared; do
   need "$doubles/$double" "cargo build -p gateway-tunnels --features testing --bins" test -x "$doubles/$double"
 done
+need "$doubles/mcp-conformance-server" "cargo build --features testing --bin mcp-conformance-server" \
+  test -x "$doubles/mcp-conformance-server"
 need "Claude Code" "e2e/setup.sh" .tools/claude/claude --version
+need "the conformance suite" "e2e/setup.sh" test -d .tools/conformance/node_modules
 need "the Python SDK" "e2e/setup.sh" "$python" -c 'import mcp, cryptography'
 need "Node" "e2e/setup.sh" .tools/node/node --version
 need "Codex" "e2e/setup.sh" test -x .tools/codex/codex
@@ -66,7 +69,7 @@ run() {
   case $1 in
     keyring | install | service) "e2e/$1.sh" "$GATEWAY_BINARY" ;;
     clients) "$python" e2e/clients.py --require all ${clients_flags:+"$clients_flags"} ;;
-    serve | round_trip | crash | cancel | confined | qr | bad_input) "$python" "e2e/$1.py" ;;
+    serve | round_trip | crash | cancel | confined | qr | bad_input | conformance) "$python" "e2e/$1.py" ;;
     claude_real)
       # As part of the workspace it shares what `cargo test --workspace` has built.
       GATEWAY_E2E_CLAUDE=$PWD/.tools/claude/claude \

@@ -14,10 +14,11 @@ NODE=22.23.3
 CODEX=0.169.0
 MCP_REMOTE=0.15.1
 INSPECTOR=2.12.0
+MCP_CONFORMANCE=0.2.0-alpha.12
 TYPESCRIPT_SDK=1.32.2
 TYPESCRIPT_CLIENT=2.4.0
 
-PARTS=(claude python node codex mcp-remote inspector typescript-sdk typescript-client)
+PARTS=(claude python node codex mcp-remote inspector typescript-sdk typescript-client conformance)
 
 # A marker names the version that is installed, so that a second run costs nothing.
 installed() { [ "$(cat "$tools/$1.version" 2>/dev/null)" = "$2" ]; }
@@ -90,6 +91,9 @@ for name in "$@"; do
     typescript-client)
       part typescript-client "$TYPESCRIPT_CLIENT" \
         from_npm typescript-client @modelcontextprotocol/client "$TYPESCRIPT_CLIENT" ;;
+    conformance)
+      part conformance "$MCP_CONFORMANCE" \
+        from_npm conformance @modelcontextprotocol/conformance "$MCP_CONFORMANCE" ;;
     *) echo "e2e/setup.sh: unknown part $name (${PARTS[*]})" >&2; exit 2 ;;
   esac
 done

@@ -12,6 +12,7 @@ use futures::future::BoxFuture;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::Full;
+use rmcp::ServerHandler;
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
@@ -46,13 +47,19 @@ pub struct McpParts {
 /// The `/mcp` service. Clones share it.
 #[derive(Clone)]
 pub struct Endpoint {
-    shared: Arc<Shared>,
+    mounted: Arc<dyn Mounted>,
 }
 
-struct Shared {
+/// The service without the type of the server behind it.
+trait Mounted: Send + Sync {
+    fn respond(&self, request: Request<Body>) -> BoxFuture<'_, Response<Body>>;
+    fn sessions(&self) -> usize;
+}
+
+struct Shared<S> {
     auth: Arc<dyn Authenticate>,
     sessions: Arc<BoundSessions>,
-    protocol: StreamableHttpService<GatewayServer, BoundSessions>,
+    protocol: StreamableHttpService<S, BoundSessions>,
 }
 
 impl fmt::Debug for Endpoint {
@@ -66,8 +73,14 @@ impl Endpoint {
     #[must_use]
     pub fn new(parts: McpParts) -> Self {
         let auth = parts.auth.clone();
+        Self::mount(GatewayServer::new(parts), auth)
+    }
+
+    /// Puts any server behind the same checks, sessions and streams: what the conformance suite
+    /// examines is then the product's own stack.
+    #[must_use]
+    pub fn mount<S: ServerHandler + Clone>(server: S, auth: Arc<dyn Authenticate>) -> Self {
         let sessions = Arc::new(BoundSessions::new());
-        let server = GatewayServer::new(parts);
         // Host and Origin are the guard's: it follows the tunnel's name, which rmcp's lists cannot.
         let config = StreamableHttpServerConfig::default()
             .disable_allowed_hosts()
@@ -75,24 +88,34 @@ impl Endpoint {
             .with_json_response(true);
         let protocol =
             StreamableHttpService::new(move || Ok(server.clone()), sessions.clone(), config);
-        Self { shared: Arc::new(Shared { auth, sessions, protocol }) }
+        Self { mounted: Arc::new(Shared { auth, sessions, protocol }) }
     }
 
     /// Sessions open now.
     #[must_use]
     pub fn sessions(&self) -> usize {
-        self.shared.sessions.len()
+        self.mounted.sessions()
     }
 }
 
 impl Route for Endpoint {
     fn respond(&self, request: Request<Body>) -> BoxFuture<'_, Response<Body>> {
-        self.shared.respond(request).boxed()
+        self.mounted.respond(request)
     }
 }
 
-impl Shared {
-    async fn respond(&self, request: Request<Body>) -> Response<Body> {
+impl<S: ServerHandler> Mounted for Shared<S> {
+    fn respond(&self, request: Request<Body>) -> BoxFuture<'_, Response<Body>> {
+        self.answer(request).boxed()
+    }
+
+    fn sessions(&self) -> usize {
+        self.sessions.len()
+    }
+}
+
+impl<S: ServerHandler> Shared<S> {
+    async fn answer(&self, request: Request<Body>) -> Response<Body> {
         let (parts, body) = request.into_parts();
         let ticket = parts.extensions.get::<BearerTicket>();
         let principal = match self.auth.authenticate(&parts) {
