@@ -171,6 +171,7 @@ impl Gateway {
             auth: Arc::new(Bearers::new(auth.clone())),
             clock: clock.clone(),
             entropy: entropy.clone(),
+            store: state.store.clone(),
             draining: draining.clone(),
         };
         let routes = routes(mcp, &auth, &clients, probe.clone());

@@ -17,15 +17,16 @@ use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, Stream
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-use super::message::{Glance, INVALID_REQUEST, glance};
+use super::message::{Glance, INTERNAL_ERROR, INVALID_REQUEST, glance};
 use super::principal::{Authenticate, Principal};
 use super::reply::{BOTH_FORMS, folded, in_rpc_shape, is_json, reads_streams, rpc_error};
 use super::server::GatewayServer;
-use super::session::{AllBusy, BoundSessions, Hold, in_the_name_of};
+use super::session::{AllBusy, BoundSessions, Hold, NotReopened, in_the_name_of};
 use super::tasks::Tasks;
 use super::tools;
 use crate::clock::{Clock, Entropy};
 use crate::http::{BearerTicket, BodyError, ErrorAnswer, Route, read_whole, wants_html};
+use crate::store::Store;
 
 const SESSION_ID: &str = "mcp-session-id";
 
@@ -40,8 +41,21 @@ pub struct McpParts {
     pub clock: Arc<dyn Clock>,
     /// Names internal errors.
     pub entropy: Arc<dyn Entropy>,
+    /// Where sessions are kept.
+    pub store: Store,
     /// Cancelled when shutting down begins: long waits answer with what they have.
     pub draining: CancellationToken,
+}
+
+/// What any server behind `/mcp` stands on.
+#[derive(Clone, Debug)]
+pub struct Mount {
+    /// Who checks bearer tokens.
+    pub auth: Arc<dyn Authenticate>,
+    /// The clock that sessions grow old by.
+    pub clock: Arc<dyn Clock>,
+    /// Where sessions are kept.
+    pub store: Store,
 }
 
 /// The `/mcp` service. Clones share it.
@@ -72,20 +86,26 @@ impl Endpoint {
     /// An endpoint over these parts.
     #[must_use]
     pub fn new(parts: McpParts) -> Self {
-        let auth = parts.auth.clone();
-        Self::mount(GatewayServer::new(parts), auth)
+        let mount = Mount {
+            auth: parts.auth.clone(),
+            clock: parts.clock.clone(),
+            store: parts.store.clone(),
+        };
+        Self::mount(GatewayServer::new(parts), mount)
     }
 
     /// Puts any server behind the same checks, sessions and streams: what the conformance suite
     /// examines is then the product's own stack.
     #[must_use]
-    pub fn mount<S: ServerHandler + Clone>(server: S, auth: Arc<dyn Authenticate>) -> Self {
-        let sessions = Arc::new(BoundSessions::new());
+    pub fn mount<S: ServerHandler + Clone>(server: S, mount: Mount) -> Self {
+        let Mount { auth, clock, store } = mount;
+        let sessions = Arc::new(BoundSessions::new(store, clock));
         // Host and Origin are the guard's: it follows the tunnel's name, which rmcp's lists cannot.
-        let config = StreamableHttpServerConfig::default()
+        let mut config = StreamableHttpServerConfig::default()
             .disable_allowed_hosts()
             .disable_allowed_origins()
             .with_json_response(true);
+        config.session_store = Some(Arc::new(sessions.kept()));
         let protocol =
             StreamableHttpService::new(move || Ok(server.clone()), sessions.clone(), config);
         Self { mounted: Arc::new(Shared { auth, sessions, protocol }) }
@@ -206,13 +226,23 @@ impl<S: ServerHandler> Shared<S> {
         principal: &Principal,
         id: &Value,
     ) -> Option<Response<Body>> {
-        let session = parts.headers.get(SESSION_ID)?.to_str().ok();
-        match session.and_then(|session| self.sessions.hold(session, &principal.key)) {
-            Some(hold) => {
+        let session = parts.headers.get(SESSION_ID)?.to_str().unwrap_or_default();
+        let hold = match self.sessions.hold(session, &principal.key) {
+            Some(hold) => Ok(Some(hold)),
+            None => self.sessions.reopen(session, &principal.key),
+        };
+        match hold {
+            Ok(Some(hold)) => {
                 parts.extensions.insert(hold);
                 None
             }
-            None => Some(session_not_found(id)),
+            Ok(None) => Some(session_not_found(id)),
+            Err(NotReopened::AllBusy(refused)) => Some(all_busy(refused, id)),
+            Err(NotReopened::Store(err)) => {
+                tracing::error!(%err, "a kept session cannot be read");
+                let status = StatusCode::INTERNAL_SERVER_ERROR;
+                Some(rpc_error(status, INTERNAL_ERROR, "Internal error", id))
+            }
         }
     }
 
@@ -238,7 +268,7 @@ impl<S: ServerHandler> Shared<S> {
         accept: HeaderValue,
         id: &Value,
     ) -> Response<Body> {
-        let has_session = parts.headers.contains_key(SESSION_ID);
+        let session = parts.headers.get(SESSION_ID).cloned();
         // The protocol layer copies all of this around, and needs to know no more than who calls.
         parts.headers.remove(header::AUTHORIZATION);
         let hold = parts.extensions.remove::<Hold>();
@@ -255,9 +285,13 @@ impl<S: ServerHandler> Shared<S> {
         if let Some(refused) = refused {
             return all_busy(refused, id);
         }
-        if has_session && response.status().is_server_error() {
-            // All that fails there is a session that ended between the check and its use.
-            return session_not_found(id);
+        if let Some(session) = session.filter(|_| !response.status().is_success()) {
+            self.sessions.give_up(session.to_str().unwrap_or_default());
+            if response.status().is_server_error() {
+                // All that fails there is a session that ended between the check and its use, or
+                // one that could not be restored.
+                return session_not_found(id);
+            }
         }
         in_rpc_shape(response.map(crate::http::infallible), id).await
     }

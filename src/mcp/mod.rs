@@ -5,6 +5,7 @@
 //! [`Tasks`]. A new tool is one file in `tools/` and one line in its table.
 pub mod client;
 mod endpoint;
+mod kept;
 mod message;
 mod patience;
 mod principal;
@@ -13,7 +14,7 @@ mod server;
 mod session;
 mod tasks;
 mod tools;
-pub use self::endpoint::{Endpoint, McpParts};
+pub use self::endpoint::{Endpoint, McpParts, Mount};
 pub use self::principal::{Authenticate, Principal, Scope};
 pub use self::tasks::{
     Admitted, CancelError, Diff, DiffError, DiffOptions, NewTask, ProjectView, StartError,

@@ -5,6 +5,9 @@
 //! because its running call would be lost. Busy is what somebody has a [`Hold`] on: a request that
 //! runs, also when its client has gone away meanwhile, an open event stream, a handshake under way.
 //!
+//! A session outlives the process: who comes back with the id of one that is kept gets it restored
+//! under the same bounds. Only what was agreed on is kept; calls that ran are over.
+//!
 //! rmcp's own manager knows neither bound nor owner. The owner travels in a task-local, and a refusal
 //! comes back in it, because the manager's interface carries no request and one kind of failure.
 use std::cell::Cell;
@@ -14,14 +17,18 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures::{Stream, StreamExt};
-use rmcp::model::{ClientJsonRpcMessage, ServerJsonRpcMessage};
+use rmcp::model::{ClientJsonRpcMessage, ClientNotification, JsonRpcMessage, ServerJsonRpcMessage};
 use rmcp::transport::streamable_http_server::session::local::{
     LocalSessionManager, LocalSessionManagerError,
 };
 use rmcp::transport::streamable_http_server::session::{
-    ServerSseMessage, SessionId, SessionManager,
+    RestoreOutcome, ServerSseMessage, SessionId, SessionManager,
 };
 use tokio_util::task::TaskTracker;
+
+use super::kept::{KeptSessions, MARK_EVERY};
+use crate::clock::{Clock, Timestamp};
+use crate::store::{Store, StoreError};
 
 /// Sessions of one principal.
 pub(super) const PER_PRINCIPAL_MAX: usize = 16;
@@ -64,6 +71,17 @@ pub(super) enum SessionError {
     AllBusy(#[from] AllBusy),
     #[error(transparent)]
     Local(#[from] LocalSessionManagerError),
+    #[error("the session belongs to nobody who asks")]
+    NotClaimed,
+}
+
+/// Why a kept session is not given back.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum NotReopened {
+    #[error(transparent)]
+    AllBusy(#[from] AllBusy),
+    #[error(transparent)]
+    Store(#[from] StoreError),
 }
 
 /// Keeps a session from making room for as long as it, or a clone of it, lives.
@@ -83,11 +101,17 @@ pub(super) async fn in_the_name_of<F: Future>(
     OPENER.scope(Opener { owner, refused: Cell::new(None) }, work).await
 }
 
+/// In whose name the current request is handled.
+pub(super) fn in_whose_name() -> Option<Arc<str>> {
+    OPENER.try_with(|opener| opener.owner.clone()).ok()
+}
+
 /// rmcp's session manager with bounds and owners.
 #[derive(Debug)]
 pub(super) struct BoundSessions {
     inner: Arc<LocalSessionManager>,
     table: Mutex<Table>,
+    kept: KeptSessions,
     closing: TaskTracker,
 }
 
@@ -106,6 +130,10 @@ struct Binding {
     life: Arc<()>,
     /// Until the handshake begins.
     opening: Option<Hold>,
+    /// When the stored session was last told of its use.
+    marked: Timestamp,
+    /// Claimed by a request after a restart, and its handshake not yet replayed.
+    restoring: bool,
 }
 
 impl Binding {
@@ -120,21 +148,52 @@ impl Binding {
 }
 
 impl BoundSessions {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(store: Store, clock: Arc<dyn Clock>) -> Self {
+        let kept = KeptSessions::new(store, clock, IDLE_MAX);
         let mut inner = LocalSessionManager::default();
         inner.session_config.keep_alive = Some(IDLE_MAX);
         inner.session_config.init_timeout = Some(HANDSHAKE_MAX);
-        Self { inner: Arc::new(inner), table: Mutex::default(), closing: TaskTracker::new() }
+        let (inner, closing) = (Arc::new(inner), TaskTracker::new());
+        Self { inner, table: Mutex::default(), kept, closing }
+    }
+
+    /// The sessions that outlive the process.
+    pub(super) fn kept(&self) -> KeptSessions {
+        self.kept.clone()
     }
 
     /// A hold on the session, when it exists and belongs to `owner`; counts as use.
     pub(super) fn hold(&self, id: &str, owner: &str) -> Option<Hold> {
+        let now = self.kept.now();
         let mut table = self.lock();
         table.tick += 1;
         let tick = table.tick;
         let binding = table.sessions.get_mut(id).filter(|it| *it.owner == *owner)?;
         binding.used = tick;
+        if now.since(binding.marked) >= MARK_EVERY {
+            binding.marked = now;
+            let (kept, id) = (self.kept.clone(), Arc::from(id));
+            self.closing.spawn(async move { kept.mark(id).await });
+        }
         Some(binding.hold())
+    }
+
+    /// Claims a session of an earlier process for `owner`, whose request is about to have it
+    /// restored; none when it is not kept for them.
+    pub(super) fn reopen(&self, id: &str, owner: &Arc<str>) -> Result<Option<Hold>, NotReopened> {
+        if self.lock().sessions.contains_key(id) || self.kept.of(id, owner)?.is_none() {
+            return Ok(None);
+        }
+        self.bind(id.into(), owner.clone(), true)?;
+        Ok(self.hold(id, owner))
+    }
+
+    /// Gives up a claim that was not followed by a restored session.
+    pub(super) fn give_up(&self, id: &str) {
+        let mut table = self.lock();
+        if table.sessions.get(id).is_some_and(|it| it.restoring) {
+            table.sessions.remove(id);
+        }
     }
 
     /// Sessions open now.
@@ -142,8 +201,13 @@ impl BoundSessions {
         self.lock().sessions.len()
     }
 
-    fn bind(&self, id: SessionId, owner: Arc<str>) -> Result<(), AllBusy> {
+    fn bind(&self, id: SessionId, owner: Arc<str>, restoring: bool) -> Result<(), AllBusy> {
+        let marked = self.kept.now();
         let mut table = self.lock();
+        if table.sessions.contains_key(&id) {
+            // Another request of the same owner was first.
+            return Ok(());
+        }
         let gone = if table.count_of(&owner) >= PER_PRINCIPAL_MAX {
             Some(table.evict(|binding| binding.owner == owner).ok_or(AllBusy::OfPrincipal)?)
         } else if table.sessions.len() >= TOTAL_MAX {
@@ -153,8 +217,9 @@ impl BoundSessions {
         };
         table.tick += 1;
         let (used, life) = (table.tick, Arc::default());
-        let opening = Some(Hold(Arc::clone(&life)));
-        table.sessions.insert(id, Binding { owner, used, life, opening });
+        let opening = (!restoring).then(|| Hold(Arc::clone(&life)));
+        let binding = Binding { owner, used, life, opening, marked, restoring };
+        table.sessions.insert(id, binding);
         drop(table);
         if let Some(gone) = gone {
             tracing::debug!("an idle session made room for a newer one");
@@ -165,8 +230,9 @@ impl BoundSessions {
 
     /// A client that does not read its stream can hold up the session's last message.
     fn close_behind(&self, id: SessionId) {
-        let inner = self.inner.clone();
+        let (inner, kept) = (self.inner.clone(), self.kept.clone());
         self.closing.spawn(async move {
+            kept.forget(id.clone()).await;
             let _ = tokio::time::timeout(CLOSE_MAX, inner.close_session(&id)).await;
         });
     }
@@ -211,9 +277,9 @@ impl SessionManager for BoundSessions {
     type Transport = <LocalSessionManager as SessionManager>::Transport;
 
     async fn create_session(&self) -> Result<(SessionId, Self::Transport), Self::Error> {
-        let owner = OPENER.try_with(|opener| opener.owner.clone()).unwrap_or_default();
+        let owner = in_whose_name().unwrap_or_default();
         let (id, transport) = self.inner.create_session().await?;
-        if let Err(refused) = self.bind(id.clone(), owner) {
+        if let Err(refused) = self.bind(id.clone(), owner, false) {
             let _ = OPENER.try_with(|opener| opener.refused.set(Some(refused)));
             self.close_behind(id);
             return Err(refused.into());
@@ -232,11 +298,17 @@ impl SessionManager for BoundSessions {
     }
 
     async fn has_session(&self, id: &SessionId) -> Result<bool, Self::Error> {
+        // Before its handshake was replayed a session takes nothing else: a second request waits for
+        // the first.
+        if self.lock().sessions.get(id).is_none_or(|it| it.restoring) {
+            return Ok(false);
+        }
         Ok(self.inner.has_session(id).await?)
     }
 
     async fn close_session(&self, id: &SessionId) -> Result<(), Self::Error> {
         self.lock().sessions.remove(id);
+        self.kept.forget(id.clone()).await;
         Ok(self.inner.close_session(id).await?)
     }
 
@@ -254,7 +326,28 @@ impl SessionManager for BoundSessions {
         id: &SessionId,
         message: ClientJsonRpcMessage,
     ) -> Result<(), Self::Error> {
-        Ok(self.inner.accept_message(id, message).await?)
+        let ends_handshake = matches!(
+            &message,
+            JsonRpcMessage::Notification(it)
+                if matches!(it.notification, ClientNotification::InitializedNotification(_))
+        );
+        self.inner.accept_message(id, message).await?;
+        if ends_handshake && let Some(binding) = self.lock().sessions.get_mut(id) {
+            binding.restoring = false;
+        }
+        Ok(())
+    }
+
+    async fn restore_session(
+        &self,
+        id: SessionId,
+    ) -> Result<RestoreOutcome<Self::Transport>, Self::Error> {
+        let owner = in_whose_name().unwrap_or_default();
+        let claimed = |it: &Binding| it.restoring && it.owner == owner;
+        if !self.lock().sessions.get(&id).is_some_and(claimed) {
+            return Err(SessionError::NotClaimed);
+        }
+        Ok(self.inner.restore_session(id).await?)
     }
 
     async fn create_standalone_stream(
@@ -287,7 +380,8 @@ mod tests {
 
     #[tokio::test]
     async fn when_every_session_of_the_gateway_is_busy_nobody_loses_one() {
-        let sessions = BoundSessions::new();
+        let clock: Arc<dyn Clock> = Arc::new(crate::clock::SystemClock);
+        let sessions = BoundSessions::new(Store::in_memory(clock.clone()).unwrap(), clock);
         for n in 0..TOTAL_MAX {
             // Whose handshake has not begun is busy.
             open(&sessions, n / PER_PRINCIPAL_MAX).await.unwrap();

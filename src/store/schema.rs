@@ -107,6 +107,15 @@ const MIGRATIONS: &[&str] = &[
     ALTER TABLE clients ADD COLUMN approved_at INTEGER;
     CREATE INDEX clients_waiting ON clients (created_at)
         WHERE registration = 'dcr' AND approved_at IS NULL;",
+    // 4: sessions of the MCP revisions with a handshake.
+    "CREATE TABLE mcp_sessions (
+        id TEXT PRIMARY KEY,
+        owner TEXT NOT NULL,
+        used_at INTEGER NOT NULL,
+        body TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX mcp_sessions_by_owner ON mcp_sessions (owner, used_at);
+    CREATE INDEX mcp_sessions_by_use ON mcp_sessions (used_at);",
 ];
 
 /// The newest schema version known here.

@@ -29,6 +29,7 @@ use crate::model::{
     Outcome, Phase, Progress, Request as Asked, RequestId, RequestKind, RequestState, Task, TaskId,
     TaskSpec, TaskState, Workspace,
 };
+use crate::store::Store;
 
 pub(super) const NOW: Timestamp = Timestamp::from_millis(1_795_153_266_120);
 pub(super) const LOCAL: &str = "127.0.0.1:8765";
@@ -387,6 +388,7 @@ pub(super) struct Stack {
     pub(super) endpoint: Endpoint,
     pub(super) limit: Arc<RateLimit>,
     pub(super) draining: CancellationToken,
+    pub(super) store: Store,
     guard: Option<Guard>,
     facts: ConnectionFacts,
 }
@@ -397,18 +399,26 @@ impl Stack {
     }
 
     pub(super) fn limited(per_minute: u32, burst: u32) -> Self {
-        Self::on(LOCAL.parse().unwrap(), per_minute, burst)
+        let clock = Arc::new(ManualClock::new(NOW));
+        let store = Store::in_memory(clock.clone()).unwrap();
+        Self::over(store, clock, per_minute, burst)
     }
 
-    fn on(local: SocketAddr, per_minute: u32, burst: u32) -> Self {
+    /// The gateway that is started after this one.
+    pub(super) fn restarted(&self) -> Self {
+        Self::over(self.store.clone(), self.clock.clone(), 1_000_000, 1_000_000)
+    }
+
+    fn over(store: Store, clock: Arc<ManualClock>, per_minute: u32, burst: u32) -> Self {
+        let local: SocketAddr = LOCAL.parse().unwrap();
         let tasks = FakeTasks::new();
-        let clock = Arc::new(ManualClock::new(NOW));
         let draining = CancellationToken::new();
         let endpoint = Endpoint::new(McpParts {
             tasks: tasks.clone(),
             auth: Arc::new(FakeAuth),
             clock: clock.clone(),
             entropy: Arc::new(SeededEntropy::new(1)),
+            store: store.clone(),
             draining: draining.clone(),
         });
         let limit = Arc::new(RateLimit::new(per_minute, burst, clock.clone() as Arc<dyn Clock>));
@@ -425,7 +435,7 @@ impl Stack {
         });
         let way = Way { kind: IngressKind::Local, local: Some(local) };
         let facts = ConnectionFacts { way, peer: Peer::Address(local.ip()) };
-        Self { tasks, clock, endpoint, limit, draining, guard: Some(guard), facts }
+        Self { tasks, clock, endpoint, limit, draining, store, guard: Some(guard), facts }
     }
 
     /// Moves the stack behind a real listener; answers with the server and the endpoint's URL.

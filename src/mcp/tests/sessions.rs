@@ -52,10 +52,81 @@ async fn a_deleted_or_made_up_session_is_404_for_every_method() {
 }
 
 #[tokio::test]
-async fn a_restart_forgets_sessions_and_the_client_is_told_to_open_a_new_one() {
-    let session = open_session(&Stack::new(), "all").await;
-    let restarted = Stack::new();
+async fn a_client_goes_on_with_its_session_after_a_restart() {
+    let stack = Stack::new();
+    let session = open_session(&stack, "all").await;
+    for token in ["other", "observer", "held"] {
+        let restarted = stack.restarted();
+        for request in [
+            legacy(token, Some(&session), &list()),
+            without_body(Method::GET, token, &session),
+            without_body(Method::DELETE, token, &session),
+        ] {
+            assert_eq!(restarted.reply(request).await.status, 404, "{token}");
+        }
+        assert_eq!(restarted.endpoint.sessions(), 0);
+    }
+    let restarted = stack.restarted();
+    let calls = (0..4).map(|n| {
+        let list = json!({ "jsonrpc": "2.0", "id": n, "method": "tools/list" });
+        restarted.reply(legacy("all", Some(&session), &list))
+    });
+    for reply in futures::future::join_all(calls).await {
+        assert_eq!(reply.status, 200, "{reply:?}");
+        assert!(reply.json["result"]["tools"].is_array(), "{reply:?}");
+    }
+    assert_eq!(restarted.endpoint.sessions(), 1);
+    let again = restarted.restarted();
+    let stream = again.send(without_body(Method::GET, "all", &session)).await;
+    assert_eq!(stream.status(), 200);
+}
+
+#[tokio::test]
+async fn a_session_that_was_ended_stays_so_after_a_restart() {
+    let stack = Stack::new();
+    let session = open_session(&stack, "all").await;
+    // Ended by a gateway that never had it open.
+    let restarted = stack.restarted();
+    let deleted = restarted.reply(without_body(Method::DELETE, "all", &session)).await;
+    assert_eq!(deleted.status, 204, "{deleted:?}");
     assert_eq!(restarted.reply(legacy("all", Some(&session), &list())).await.status, 404);
+    let again = stack.restarted();
+    assert_eq!(again.reply(legacy("all", Some(&session), &list())).await.status, 404);
+}
+
+#[tokio::test]
+async fn a_kept_session_is_over_when_nobody_used_it_for_long() {
+    let stack = Stack::new();
+    let (used, unused) = (open_session(&stack, "all").await, open_session(&stack, "all").await);
+    let minutes = |minutes: u64| std::time::Duration::from_secs(60 * minutes);
+    stack.clock.advance(minutes(20));
+    assert_eq!(stack.reply(legacy("all", Some(&used), &list())).await.status, 200);
+    stack.clock.advance(minutes(20));
+    // The mark of the last use is written behind the answer.
+    while stack.store.read(|tx| tx.session(&used)).unwrap().unwrap().used_at == NOW {
+        tokio::task::yield_now().await;
+    }
+    let restarted = stack.restarted();
+    assert_eq!(restarted.reply(legacy("all", Some(&unused), &list())).await.status, 404);
+    assert_eq!(restarted.reply(legacy("all", Some(&used), &list())).await.status, 200);
+}
+
+#[tokio::test]
+async fn restored_sessions_are_bounded_as_new_ones_are() {
+    let stack = Stack::new();
+    let mut opened = Vec::new();
+    for _ in 0..PER_PRINCIPAL_MAX + 4 {
+        opened.push(open_session(&stack, "all").await);
+        stack.clock.advance(std::time::Duration::from_secs(1));
+    }
+    let restarted = stack.restarted();
+    for (n, session) in opened.iter().enumerate() {
+        let status = restarted.reply(legacy("all", Some(session), &list())).await.status;
+        assert_eq!(status, if n < 4 { 404 } else { 200 }, "{n}");
+    }
+    open_session(&restarted, "all").await;
+    assert_eq!(restarted.endpoint.sessions(), PER_PRINCIPAL_MAX);
+    assert_eq!(restarted.reply(legacy("all", Some(&opened[4]), &list())).await.status, 404);
 }
 
 #[tokio::test]

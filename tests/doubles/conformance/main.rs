@@ -24,8 +24,9 @@ use gateway::http::{
     ConnectionLimits, Guard, GuardParts, Hosts, IngressKind, RateLimit, Routes, Server,
     with_common_routes,
 };
-use gateway::mcp::{Authenticate, Endpoint, Principal, Scope};
+use gateway::mcp::{Authenticate, Endpoint, Mount, Principal, Scope};
 use gateway::model::Caller;
+use gateway::store::Store;
 use http::Response;
 use http::request::Parts;
 use tokio::sync::watch;
@@ -53,7 +54,9 @@ impl Authenticate for Everybody {
 #[tokio::main]
 async fn main() {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let endpoint = Endpoint::mount(server::Fixtures::default(), Arc::new(Everybody));
+    let store = Store::in_memory(clock.clone()).unwrap();
+    let mount = Mount { auth: Arc::new(Everybody), clock: clock.clone(), store };
+    let endpoint = Endpoint::mount(server::Fixtures::default(), mount);
     let draining = CancellationToken::new();
     let guard = Guard::new(GuardParts {
         routes: Routes::new(("/mcp", Arc::new(endpoint)), with_common_routes(Router::new())),
