@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::BoxFuture;
 use rmcp::model::{ProgressNotificationParam, ProgressToken};
 use rmcp::{Peer, RoleServer};
 use tokio_util::sync::CancellationToken;
@@ -26,6 +27,12 @@ pub(super) struct Patience {
     pub(super) listener: Option<(Peer<RoleServer>, ProgressToken)>,
 }
 
+/// When progress is due, and how long the call has waited by then.
+struct Ticks<'a> {
+    next: BoxFuture<'a, ()>,
+    waited: Duration,
+}
+
 impl fmt::Debug for Patience {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Patience")
@@ -41,23 +48,40 @@ impl Patience {
         after: u64,
         at_most: Duration,
     ) -> Result<Option<Arc<Task>>, Unavailable> {
+        self.change(tasks, id, after, at_most, &mut self.ticks()).await
+    }
+
+    async fn change<'a>(
+        &'a self,
+        tasks: &dyn Tasks,
+        id: &TaskId,
+        after: u64,
+        at_most: Duration,
+        ticks: &mut Ticks<'a>,
+    ) -> Result<Option<Arc<Task>>, Unavailable> {
         if at_most.is_zero() {
             return tasks.task(id).await;
         }
         let mut changed = tasks.wait(id, after, at_most);
-        let mut told = 0_u32;
         loop {
             tokio::select! {
                 biased;
                 task = &mut changed => return task,
                 () = self.cancelled.cancelled() => return tasks.task(id).await,
                 () = self.draining.cancelled() => return tasks.task(id).await,
-                () = self.clock.sleep(PROGRESS_EVERY), if self.listener.is_some() => {
-                    told += 1;
-                    self.tell(tasks, id, PROGRESS_EVERY * told).await;
+                () = &mut ticks.next, if self.listener.is_some() => {
+                    ticks.waited += PROGRESS_EVERY;
+                    ticks.next = self.clock.sleep(PROGRESS_EVERY);
+                    self.tell(tasks, id, ticks.waited).await;
                 }
             }
         }
+    }
+
+    /// The beat of a call's progress, one for all changes that the call waits through: its values
+    /// grow (2026-07-28, progress) and none comes sooner than [`PROGRESS_EVERY`].
+    fn ticks(&self) -> Ticks<'_> {
+        Ticks { next: self.clock.sleep(PROGRESS_EVERY), waited: Duration::ZERO }
     }
 
     /// Waits until the task is over or needs its owner, or waiting ends.
@@ -68,6 +92,7 @@ impl Patience {
         at_most: Duration,
     ) -> Result<Arc<Task>, Unavailable> {
         let began = self.clock.now();
+        let mut ticks = self.ticks();
         let mut task = task;
         loop {
             let left = at_most.saturating_sub(self.clock.now().since(began));
@@ -75,7 +100,7 @@ impl Patience {
             if left.is_zero() || task.state.is_final() || asks || self.is_over() {
                 return Ok(task);
             }
-            match self.for_change(tasks, &task.id, task.cursor, left).await? {
+            match self.change(tasks, &task.id, task.cursor, left, &mut ticks).await? {
                 Some(newer) => task = newer,
                 None => return Ok(task),
             }

@@ -161,3 +161,38 @@ async fn progress_goes_to_who_asked_for_it_growing_and_not_too_often() {
     let messages = messages_within(&stack, false, 35).await;
     assert_eq!(messages.len(), 1, "{messages:?}");
 }
+
+#[tokio::test]
+async fn progress_of_one_call_grows_through_all_changes_that_it_waits_for() {
+    let stack = Stack::new();
+    let mut params =
+        json!({ "name": "start_task", "arguments": { "prompt": "x", "wait_seconds": 45 } });
+    params["_meta"]["progressToken"] = json!(7);
+    let call = async {
+        let response = stack.send(modern("all", "tools/call", params)).await;
+        response.into_body().into_data_stream().collect::<Vec<_>>().await
+    };
+    let time = async {
+        for second in 1..=35 {
+            for _ in 0..50 {
+                tokio::task::yield_now().await;
+            }
+            stack.clock.advance(Duration::from_secs(1));
+            if second % 7 == 0 {
+                stack.tasks.change(9, running());
+            }
+        }
+        for _ in 0..50 {
+            tokio::task::yield_now().await;
+        }
+        stack.tasks.change(9, completed("x"));
+    };
+    let (chunks, ()) = futures::join!(call, time);
+    let text: Vec<u8> = chunks.into_iter().flat_map(|chunk| chunk.unwrap().to_vec()).collect();
+    let text = String::from_utf8(text).unwrap();
+    let messages = text.lines().filter_map(|line| line.strip_prefix("data: "));
+    let messages = messages.filter_map(|data| serde_json::from_str::<Value>(data).ok());
+    let told: Vec<f64> =
+        messages.filter_map(|message| message["params"]["progress"].as_f64()).collect();
+    assert_eq!(told, [10.0, 20.0, 30.0], "{text}");
+}
