@@ -104,6 +104,8 @@ impl Endpoint {
         let mut config = StreamableHttpServerConfig::default()
             .disable_allowed_hosts()
             .disable_allowed_origins()
+            // A stream's first event is the session's: it knows the id to come back with.
+            .with_sse_retry(None)
             .with_json_response(true);
         config.session_store = Some(Arc::new(sessions.kept()));
         let protocol =

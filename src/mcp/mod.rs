@@ -9,6 +9,7 @@ mod kept;
 mod message;
 mod patience;
 mod principal;
+mod replay;
 mod reply;
 mod server;
 mod session;

@@ -27,6 +27,7 @@ use rmcp::transport::streamable_http_server::session::{
 use tokio_util::task::TaskTracker;
 
 use super::kept::{KeptSessions, MARK_EVERY};
+use super::replay::Replay;
 use crate::clock::{Clock, Timestamp};
 use crate::store::{Store, StoreError};
 
@@ -112,6 +113,7 @@ pub(super) struct BoundSessions {
     inner: Arc<LocalSessionManager>,
     table: Mutex<Table>,
     kept: KeptSessions,
+    replay: Replay,
     closing: TaskTracker,
 }
 
@@ -154,7 +156,7 @@ impl BoundSessions {
         inner.session_config.keep_alive = Some(IDLE_MAX);
         inner.session_config.init_timeout = Some(HANDSHAKE_MAX);
         let (inner, closing) = (Arc::new(inner), TaskTracker::new());
-        Self { inner, table: Mutex::default(), kept, closing }
+        Self { inner, table: Mutex::default(), kept, replay: Replay::default(), closing }
     }
 
     /// The sessions that outlive the process.
@@ -193,6 +195,7 @@ impl BoundSessions {
         let mut table = self.lock();
         if table.sessions.get(id).is_some_and(|it| it.restoring) {
             table.sessions.remove(id);
+            self.replay.close(&id.into());
         }
     }
 
@@ -219,6 +222,7 @@ impl BoundSessions {
         let (used, life) = (table.tick, Arc::default());
         let opening = (!restoring).then(|| Hold(Arc::clone(&life)));
         let binding = Binding { owner, used, life, opening, marked, restoring };
+        self.replay.open(id.clone());
         table.sessions.insert(id, binding);
         drop(table);
         if let Some(gone) = gone {
@@ -230,11 +234,21 @@ impl BoundSessions {
 
     /// A client that does not read its stream can hold up the session's last message.
     fn close_behind(&self, id: SessionId) {
+        self.replay.close(&id);
         let (inner, kept) = (self.inner.clone(), self.kept.clone());
         self.closing.spawn(async move {
             kept.forget(id.clone()).await;
             let _ = tokio::time::timeout(CLOSE_MAX, inner.close_session(&id)).await;
         });
+    }
+
+    /// What is sent outside of requests goes into the session's ring from the first GET on.
+    async fn read_common(&self, id: &SessionId) -> Result<(), SessionError> {
+        if !self.replay.reads_common(id) {
+            let source = self.inner.create_standalone_stream(id).await?;
+            self.replay.read_common(id, Box::pin(source));
+        }
+        Ok(())
     }
 
     /// A hold on a session that rmcp names, if it is still there.
@@ -308,6 +322,7 @@ impl SessionManager for BoundSessions {
 
     async fn close_session(&self, id: &SessionId) -> Result<(), Self::Error> {
         self.lock().sessions.remove(id);
+        self.replay.close(id);
         self.kept.forget(id.clone()).await;
         Ok(self.inner.close_session(id).await?)
     }
@@ -318,7 +333,8 @@ impl SessionManager for BoundSessions {
         message: ClientJsonRpcMessage,
     ) -> Result<impl Stream<Item = ServerSseMessage> + Send + Sync + 'static, Self::Error> {
         let hold = self.hold_any(id);
-        Ok(held(hold, self.inner.create_stream(id, message).await?))
+        let source = Box::pin(self.inner.create_stream(id, message).await?);
+        Ok(held(hold, self.replay.recorded(id, source)))
     }
 
     async fn accept_message(
@@ -355,7 +371,8 @@ impl SessionManager for BoundSessions {
         id: &SessionId,
     ) -> Result<impl Stream<Item = ServerSseMessage> + Send + Sync + 'static, Self::Error> {
         let hold = self.hold_any(id);
-        Ok(held(hold, self.inner.create_standalone_stream(id).await?))
+        self.read_common(id).await?;
+        Ok(held(hold, self.replay.follow(id.clone(), None)))
     }
 
     async fn resume(
@@ -364,7 +381,8 @@ impl SessionManager for BoundSessions {
         last_event_id: String,
     ) -> Result<impl Stream<Item = ServerSseMessage> + Send + Sync + 'static, Self::Error> {
         let hold = self.hold_any(id);
-        Ok(held(hold, self.inner.resume(id, last_event_id).await?))
+        self.read_common(id).await?;
+        Ok(held(hold, self.replay.follow(id.clone(), Some(&last_event_id))))
     }
 }
 

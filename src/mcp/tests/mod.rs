@@ -8,5 +8,6 @@ mod refusals;
 mod schema;
 mod sdk;
 mod sessions;
+mod streams;
 mod tools;
 mod waiting;
