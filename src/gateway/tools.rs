@@ -2,14 +2,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::FutureExt;
 use futures::future::BoxFuture;
+use futures::stream::BoxStream;
+use futures::{FutureExt, StreamExt};
 
 use super::workspaces::{ProjectWorkspaces, stat_text};
 use crate::config::Config;
 use crate::mcp::{
     Admitted, CancelError, Diff, DiffError, DiffOptions, NewTask, ProjectView, StartError,
-    TaskPage, TaskQuery, Tasks, Unavailable,
+    TaskChange, TaskPage, TaskQuery, Tasks, Unavailable,
 };
 use crate::model::{ChangedFile, DiffStat, Event, EventKind, Request, Task, TaskId};
 use crate::project::{self, Head, ProjectKind};
@@ -228,6 +229,17 @@ impl Tasks for EngineTasks {
     fn requests<'a>(&'a self, id: &'a TaskId) -> BoxFuture<'a, Result<Vec<Request>, Unavailable>> {
         let requests = self.store.read(|tx| tx.requests_of(id));
         std::future::ready(requests.map_err(unavailable)).boxed()
+    }
+
+    fn changes(&self) -> BoxStream<'static, TaskChange> {
+        let newest = *self.store.committed().borrow();
+        let changes = self.store.subscribe(newest);
+        futures::stream::unfold(changes, |mut changes| async {
+            let event = changes.next().await.ok()?;
+            let is_new = matches!(event.kind, EventKind::Queued);
+            Some((TaskChange { task_id: event.task_id, is_new }, changes))
+        })
+        .boxed()
     }
 }
 

@@ -188,7 +188,12 @@ impl<S: ServerHandler> Shared<S> {
         if let Some(refusal) = self.check_scope(&parts, principal, &seen) {
             return refusal;
         }
-        let folds = !reads_streams(&parts.headers);
+        if seen.listens && !accepts_stream(&parts.headers) {
+            let message = "Not Acceptable: subscriptions/listen answers with text/event-stream";
+            let status = StatusCode::NOT_ACCEPTABLE;
+            return rpc_error(status, INVALID_REQUEST, message, &seen.id);
+        }
+        let folds = !seen.listens && !reads_streams(&parts.headers);
         let response = self.forward(parts, bytes, principal, BOTH_FORMS, &seen.id).await;
         if folds { folded(response, &seen.id).await } else { response }
     }
@@ -309,7 +314,7 @@ fn shows_connect_page(parts: &Parts) -> bool {
         && wants_html(&parts.headers)
 }
 
-/// Whether a GET may be answered by an event stream; only who asks for something else objects.
+/// Whether a request may be answered by an event stream; only who asks for something else objects.
 fn accepts_stream(headers: &HeaderMap) -> bool {
     let mut accepts =
         headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());

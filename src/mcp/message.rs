@@ -24,6 +24,8 @@ pub(super) struct Glance {
     pub(super) tool: Option<String>,
     /// Whether it is an answer: it has a result or an error.
     pub(super) is_answer: bool,
+    /// Whether it is a `subscriptions/listen`, which only a stream can answer.
+    pub(super) listens: bool,
 }
 
 /// What is wrong with a message.
@@ -67,9 +69,13 @@ pub(super) fn glance(bytes: &[u8]) -> Result<Glance, NotJsonRpc> {
         (None, false) => Err(invalid("a message needs a method, a result or an error", &id)),
         (Some(_), true) => Err(invalid("a message has a method or a result, not both", &id)),
         (Some(method), false) if method.0 == "tools/call" => {
-            Ok(Glance { id, tool: envelope.params.and_then(|params| params.name), is_answer })
+            let tool = envelope.params.and_then(|params| params.name);
+            Ok(Glance { id, tool, is_answer, listens: false })
         }
-        _ => Ok(Glance { id, tool: None, is_answer }),
+        (method, _) => {
+            let listens = method.as_ref().is_some_and(|it| it.0 == "subscriptions/listen");
+            Ok(Glance { id, tool: None, is_answer, listens })
+        }
     }
 }
 
@@ -212,7 +218,7 @@ mod tests {
         let text =
             r#"{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"x":[1],"name":"t"}}"#;
         let seen = glance(text.as_bytes()).unwrap();
-        assert_eq!(seen, Glance { id: json!(7), tool: Some("t".into()), is_answer: false });
+        assert_eq!(seen, Glance { id: json!(7), tool: Some("t".into()), ..Glance::default() });
     }
 
     #[test]

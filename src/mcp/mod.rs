@@ -11,15 +11,17 @@ mod patience;
 mod principal;
 mod replay;
 mod reply;
+mod resources;
 mod server;
 mod session;
 mod tasks;
 mod tools;
+mod watch;
 pub use self::endpoint::{Endpoint, McpParts, Mount};
 pub use self::principal::{Authenticate, Principal, Scope};
 pub use self::tasks::{
     Admitted, CancelError, Diff, DiffError, DiffOptions, NewTask, ProjectView, StartError,
-    TaskPage, TaskQuery, Tasks, Unavailable,
+    TaskChange, TaskPage, TaskQuery, Tasks, Unavailable,
 };
 
 #[cfg(test)]

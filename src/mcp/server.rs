@@ -8,17 +8,20 @@ use http::request::Parts;
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CompleteRequestMethod, CompleteRequestParams,
     CompleteResult, CustomRequest, CustomResult, ErrorCode, Implementation,
-    ListPromptsRequestMethod, ListPromptsResult, ListResourceTemplatesRequestMethod,
-    ListResourceTemplatesResult, ListResourcesRequestMethod, ListResourcesResult, ListToolsResult,
-    PaginatedRequestParams, ProtocolVersion, ServerCapabilities, ServerConfig, Tool,
+    ListPromptsRequestMethod, ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult,
+    ListToolsResult, PaginatedRequestParams, ProtocolVersion, ReadResourceRequestParams,
+    ReadResourceResponse, ServerCapabilities, ServerConfig, SubscribeRequestParams,
+    SubscriptionFilter, Tool, UnsubscribeRequestParams,
 };
-use rmcp::service::{NotificationContext, RequestContext};
+use rmcp::service::{NotificationContext, RequestContext, SubscriptionContext};
 use rmcp::{ErrorData, RoleServer, ServerHandler};
 
 use super::endpoint::McpParts;
 use super::patience::Patience;
 use super::principal::Principal;
+use super::resources;
 use super::tools::{self, Call};
+use super::watch::{Interest, Listener, SessionWatch, WATCHED_MAX, tell_changes};
 
 /// Sent to clients as `instructions`; many models read nothing else about how the tools go together.
 const INSTRUCTIONS: &str = "\
@@ -34,11 +37,12 @@ is the tool to call next.";
 #[derive(Clone, Debug)]
 pub(super) struct GatewayServer {
     parts: Arc<McpParts>,
+    watch: SessionWatch,
 }
 
 impl GatewayServer {
     pub(super) fn new(parts: McpParts) -> Self {
-        Self { parts: Arc::new(parts) }
+        Self { parts: Arc::new(parts), watch: SessionWatch::default() }
     }
 
     async fn run(
@@ -49,19 +53,8 @@ impl GatewayServer {
         let Some(tool) = tools::find(&request.name) else {
             return Ok(tools::no_such_tool(&request.name).into());
         };
-        let principal = context
-            .extensions
-            .get::<Parts>()
-            .and_then(|parts| parts.extensions.get::<Arc<Principal>>())
-            .cloned()
-            .ok_or_else(|| ErrorData::internal_error("the call has no caller", None))?;
-        let token = context.meta.get_progress_token();
-        let patience = Patience {
-            clock: self.parts.clock.clone(),
-            cancelled: context.ct.clone(),
-            draining: self.parts.draining.clone(),
-            listener: token.map(|token| (context.peer.clone(), token)),
-        };
+        let principal = caller_of(&context)?;
+        let patience = self.patience(&context);
         let arguments = request.arguments.unwrap_or_default();
         let call = Call {
             tasks: &*self.parts.tasks,
@@ -73,11 +66,32 @@ impl GatewayServer {
         Ok(ran.unwrap_or_else(|_| self.internal_error(tool.name)).into())
     }
 
+    fn patience(&self, context: &RequestContext<RoleServer>) -> Patience {
+        let token = context.meta.get_progress_token();
+        Patience {
+            clock: self.parts.clock.clone(),
+            cancelled: context.ct.clone(),
+            draining: self.parts.draining.clone(),
+            listener: token.map(|token| (context.peer.clone(), token)),
+        }
+    }
+
     fn internal_error(&self, tool: &str) -> rmcp::model::CallToolResult {
         let id = u64::from_be_bytes(self.parts.entropy.bytes());
         tracing::error!(tool, id = format!("{id:016x}"), "a tool panicked");
         tools::internal_error(id)
     }
+}
+
+fn caller_of(context: &RequestContext<RoleServer>) -> Result<Arc<Principal>, ErrorData> {
+    let parts = context.extensions.get::<Parts>();
+    let principal = parts.and_then(|parts| parts.extensions.get::<Arc<Principal>>());
+    principal.cloned().ok_or_else(|| ErrorData::internal_error("the call has no caller", None))
+}
+
+/// Whether the peer speaks the revision without sessions.
+fn is_modern(context: &RequestContext<RoleServer>) -> bool {
+    context.protocol_version().is_some_and(|it| it >= ProtocolVersion::V_2026_07_28)
 }
 
 impl ServerHandler for GatewayServer {
@@ -86,7 +100,13 @@ impl ServerHandler for GatewayServer {
             let implementation = Implementation::new("gateway", env!("CARGO_PKG_VERSION"))
                 .with_title("Gateway")
                 .with_description("Agents on the owner's own workstation");
-            ServerConfig::new(ServerCapabilities::builder().enable_tools().build())
+            let capabilities = ServerCapabilities::builder()
+                .enable_resources()
+                .enable_resources_list_changed()
+                .enable_resources_subscribe()
+                .enable_tools()
+                .build();
+            ServerConfig::new(capabilities)
                 .with_protocol_version(ProtocolVersion::LATEST)
                 .with_server_info(implementation)
                 .with_instructions(INSTRUCTIONS)
@@ -118,6 +138,111 @@ impl ServerHandler for GatewayServer {
         self.run(request, context).await
     }
 
+    async fn list_resources(
+        &self,
+        request: Option<PaginatedRequestParams>,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ListResourcesResult, ErrorData> {
+        let principal = caller_of(&context)?;
+        let cursor = request.and_then(|request| request.cursor);
+        let listed = resources::list(&*self.parts.tasks, &principal, cursor).await?;
+        if !is_modern(&context) {
+            // Who has seen the list is told when it is another.
+            self.watch.change(&self.parts, &principal, &context.peer, |it| it.list = true);
+        }
+        Ok(listed)
+    }
+
+    async fn list_resource_templates(
+        &self,
+        _: Option<PaginatedRequestParams>,
+        _: RequestContext<RoleServer>,
+    ) -> Result<ListResourceTemplatesResult, ErrorData> {
+        Ok(resources::templates())
+    }
+
+    async fn read_resource(
+        &self,
+        request: ReadResourceRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ReadResourceResponse, ErrorData> {
+        let principal = caller_of(&context)?;
+        let call = Call {
+            tasks: &*self.parts.tasks,
+            now: self.parts.clock.now(),
+            principal: &principal,
+            patience: &self.patience(&context),
+        };
+        let read = resources::read(call, &request.uri, is_modern(&context)).await?;
+        Ok(read.into())
+    }
+
+    async fn subscribe(
+        &self,
+        request: SubscribeRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        let not_found = || resources::not_found(&request.uri);
+        let principal = caller_of(&context)?;
+        let id = resources::id_of(&request.uri).ok_or_else(not_found)?;
+        let seen = resources::visible(&*self.parts.tasks, &principal, &id).await;
+        seen.map_err(resources::unavailable)?.ok_or_else(not_found)?;
+        let within = self.watch.change(&self.parts, &principal, &context.peer, |it| {
+            let within = it.tasks.len() < WATCHED_MAX || it.tasks.contains(&id);
+            if within {
+                it.tasks.insert(id);
+            }
+            within
+        });
+        if within {
+            return Ok(());
+        }
+        let message =
+            format!("a session watches at most {WATCHED_MAX} tasks: unsubscribe from one");
+        Err(ErrorData::invalid_params(message, None))
+    }
+
+    async fn unsubscribe(
+        &self,
+        request: UnsubscribeRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        let principal = caller_of(&context)?;
+        if let Some(id) = resources::id_of(&request.uri) {
+            let forget = |it: &mut Interest| it.tasks.remove(&id);
+            self.watch.change(&self.parts, &principal, &context.peer, forget);
+        }
+        Ok(())
+    }
+
+    /// Names of tasks only, and no more than one client may watch.
+    fn accepted_subscription_filter(
+        &self,
+        requested: &SubscriptionFilter,
+    ) -> Option<SubscriptionFilter> {
+        let mut accepted = requested.clone();
+        if let Some(uris) = &mut accepted.resource_subscriptions {
+            uris.retain(|uri| resources::id_of(uri).is_some());
+            uris.truncate(WATCHED_MAX);
+        }
+        Some(accepted)
+    }
+
+    async fn listen(&self, context: SubscriptionContext) -> Result<(), ErrorData> {
+        let request = context.request_context();
+        let principal = caller_of(request)?;
+        let accepted = context.accepted();
+        let uris = accepted.resource_subscriptions.iter().flatten();
+        let interest = Interest {
+            tasks: uris.filter_map(|uri| resources::id_of(uri)).collect(),
+            list: accepted.resources_list_changed == Some(true),
+        };
+        let listener = Listener::Subscription(context.sink().clone());
+        let (parts, interest) = (self.parts.clone(), Arc::new(interest.into()));
+        tell_changes(parts, principal, interest, listener, request.ct.clone()).await;
+        Ok(())
+    }
+
     // What is not declared does not exist: rmcp would answer these with empty lists.
 
     async fn list_prompts(
@@ -126,22 +251,6 @@ impl ServerHandler for GatewayServer {
         _: RequestContext<RoleServer>,
     ) -> Result<ListPromptsResult, ErrorData> {
         Err(ErrorData::method_not_found::<ListPromptsRequestMethod>())
-    }
-
-    async fn list_resources(
-        &self,
-        _: Option<PaginatedRequestParams>,
-        _: RequestContext<RoleServer>,
-    ) -> Result<ListResourcesResult, ErrorData> {
-        Err(ErrorData::method_not_found::<ListResourcesRequestMethod>())
-    }
-
-    async fn list_resource_templates(
-        &self,
-        _: Option<PaginatedRequestParams>,
-        _: RequestContext<RoleServer>,
-    ) -> Result<ListResourceTemplatesResult, ErrorData> {
-        Err(ErrorData::method_not_found::<ListResourceTemplatesRequestMethod>())
     }
 
     async fn complete(

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
+use futures::stream::BoxStream;
 
 use crate::clock::Timestamp;
 use crate::model::{Caller, ChangedFile, DiffStat, Event, Request, Task, TaskId};
@@ -70,6 +71,18 @@ pub trait Tasks: fmt::Debug + Send + Sync + 'static {
 
     /// The task's questions and permission requests, oldest first.
     fn requests<'a>(&'a self, id: &'a TaskId) -> BoxFuture<'a, Result<Vec<Request>, Unavailable>>;
+
+    /// Every change of a task from now on, after it was committed. Ends with the store.
+    fn changes(&self) -> BoxStream<'static, TaskChange>;
+}
+
+/// A task that changed.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct TaskChange {
+    /// The task.
+    pub task_id: TaskId,
+    /// Whether it was just accepted.
+    pub is_new: bool,
 }
 
 /// The engine or the store cannot answer now; the text is for the log.

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use futures::FutureExt;
 use futures::future::BoxFuture;
+use futures::stream::BoxStream;
+use futures::{FutureExt, StreamExt};
 use http::request::Parts;
 use http::{Method, Request, Response, StatusCode, header};
 use http_body_util::BodyExt;
@@ -22,7 +23,7 @@ use crate::http::{
 };
 use crate::mcp::{
     Admitted, Authenticate, CancelError, Diff, DiffError, DiffOptions, Endpoint, McpParts, NewTask,
-    Principal, ProjectView, Scope, StartError, TaskPage, TaskQuery, Tasks, Unavailable,
+    Principal, ProjectView, Scope, StartError, TaskChange, TaskPage, TaskQuery, Tasks, Unavailable,
 };
 use crate::model::{
     Caller, CancelReason, ChangedFile, Cost, DiffStat, Event, EventKind, Failure, FailureKind,
@@ -41,6 +42,7 @@ pub(super) struct FakeTasks {
     pub(super) log: Mutex<Vec<String>>,
     pub(super) diff: Mutex<String>,
     changes: watch::Sender<u64>,
+    news: tokio::sync::broadcast::Sender<TaskChange>,
     /// Calls under way in `wait`.
     pub(super) waiting: watch::Sender<usize>,
 }
@@ -129,6 +131,7 @@ impl FakeTasks {
             log: Mutex::default(),
             diff: Mutex::new("diff --git a/src/new.rs b/src/new.rs\n+fn new() {}\n".into()),
             changes: watch::Sender::new(0),
+            news: tokio::sync::broadcast::Sender::new(64),
             waiting: watch::Sender::new(0),
         })
     }
@@ -140,6 +143,17 @@ impl FakeTasks {
         task.cursor += 1;
         drop(tasks);
         self.changes.send_modify(|count| *count += 1);
+        let _ = self.news.send(TaskChange { task_id: id(n), is_new: false });
+    }
+
+    /// As if a task were accepted just now.
+    pub(super) fn announce(&self, n: u64) {
+        let _ = self.news.send(TaskChange { task_id: id(n), is_new: true });
+    }
+
+    /// Clients that follow the changes.
+    pub(super) fn followers(&self) -> usize {
+        self.news.receiver_count()
     }
 
     pub(super) fn get(&self, id: &TaskId) -> Option<Task> {
@@ -326,6 +340,14 @@ impl Tasks for FakeTasks {
         async move { Ok(vec![project("alpha", true), project("beta", false)]) }.boxed()
     }
 
+    fn changes(&self) -> BoxStream<'static, TaskChange> {
+        let changes = self.news.subscribe();
+        futures::stream::unfold(changes, |mut changes| async {
+            Some((changes.recv().await.ok()?, changes))
+        })
+        .boxed()
+    }
+
     fn requests<'a>(&'a self, id: &'a TaskId) -> BoxFuture<'a, Result<Vec<Asked>, Unavailable>> {
         let asked = Asked {
             id: RequestId::random(&SeededEntropy::new(5)),
@@ -344,7 +366,8 @@ impl Tasks for FakeTasks {
     }
 }
 
-/// Four tokens: `all`, `other` (another grant), `observer`, `held` (to the project alpha).
+/// Five tokens: `all`, `other` (another grant), `observer`, `runner` (by their scopes), `held` (to the
+/// project alpha).
 #[derive(Debug)]
 pub(super) struct FakeAuth;
 
@@ -356,6 +379,7 @@ impl Authenticate for FakeAuth {
         let (scopes, projects) = match token {
             Some("all" | "other") => (everything, None),
             Some("observer") => (BTreeSet::from([Scope::Observe]), None),
+            Some("runner") => (BTreeSet::from([Scope::Run]), None),
             Some("held") => (everything, Some(BTreeSet::from(["alpha".to_owned()]))),
             _ => {
                 let challenge = Response::builder()
@@ -499,7 +523,7 @@ pub(super) fn modern(token: &str, method: &str, params: Value) -> Request<Body> 
     params["_meta"]["io.modelcontextprotocol/protocolVersion"] = json!("2026-07-28");
     params["_meta"]["io.modelcontextprotocol/clientCapabilities"] = json!({});
     params["_meta"]["io.modelcontextprotocol/clientInfo"] = json!({ "name": "t", "version": "1" });
-    let name = params["name"].as_str().map(str::to_owned);
+    let name = params["name"].as_str().or(params["uri"].as_str()).map(str::to_owned);
     let body = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params });
     let mut request = post(token, body.to_string());
     let headers = request.headers_mut();

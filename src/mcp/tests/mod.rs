@@ -5,6 +5,7 @@ mod fixture;
 mod flood;
 mod fuzz;
 mod refusals;
+mod resources;
 mod schema;
 mod sdk;
 mod sessions;

@@ -103,6 +103,17 @@ pub(super) fn outline(name: &str) -> Option<&'static Declaration> {
     OUTLINES.iter().find(|outline| outline.name == name)
 }
 
+/// What `check_task` tells programs about a task.
+pub(super) async fn facts_of(call: Call<'_>, id: &TaskId) -> Option<Value> {
+    let arguments = Map::from_iter([("task_id".to_owned(), Value::from(id.as_str()))]);
+    check_task::TOOL.call(call, &arguments).await.structured_content
+}
+
+/// A task's title in one line.
+pub(super) fn title_of(task: &Task) -> String {
+    answer::one_line(&task.spec.title(), 80)
+}
+
 /// The answer to a call of a tool that does not exist: a result rather than a protocol error, so
 /// that the model sees it and can put it right.
 pub(super) fn no_such_tool(name: &str) -> CallToolResult {
