@@ -13,6 +13,10 @@ pub(super) const CAPPED: [&str; 9] =
 /// rmcp tells at `info` of every single request that it was served.
 const CHATTY: &str = "rmcp";
 
+/// rmcp tells at `error` of every client that hung up before its answer, such as the end of each
+/// `subscriptions/listen`. What fails for a reason of ours is an answer, and logged where it is made.
+const HANG_UPS: &str = "rmcp::service";
+
 /// How `-q` and `-v` change the configured level: so many steps down or up.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Verbosity {
@@ -44,10 +48,12 @@ pub(super) fn targets(level: LogLevel) -> Targets {
         LogLevel::Trace => Level::TRACE,
     };
     let capped = LevelFilter::from_level(level.min(Level::INFO));
+    let hang_ups = if level >= Level::DEBUG { LevelFilter::WARN } else { LevelFilter::OFF };
     Targets::new()
         .with_default(LevelFilter::from_level(level))
         .with_targets(CAPPED.map(|target| (target, capped)))
         .with_target(CHATTY, LevelFilter::from_level(level.min(Level::WARN)))
+        .with_target(HANG_UPS, hang_ups)
 }
 
 #[cfg(test)]
@@ -77,5 +83,12 @@ mod tests {
             assert!(trace.would_enable(target, &Level::TRACE), "{target}");
         }
         assert!(!targets(LogLevel::Error).would_enable("ngrok", &Level::INFO));
+    }
+
+    #[test]
+    fn a_client_that_hung_up_is_told_of_only_to_who_asks_for_detail() {
+        let told = |level| targets(level).would_enable("rmcp::service", &Level::ERROR);
+        assert!(!told(LogLevel::Error) && !told(LogLevel::Info) && told(LogLevel::Debug));
+        assert!(targets(LogLevel::Error).would_enable("rmcp::transport", &Level::ERROR));
     }
 }
