@@ -393,4 +393,29 @@ pub(super) mod tests {
             assert_eq!(told, (newest + 1 - expected..=newest).collect::<Vec<_>>(), "{after}");
         }
     }
+
+    #[tokio::test]
+    async fn every_committed_change_is_told_to_who_follows() {
+        let folder = tempfile::tempdir().unwrap();
+        let tasks = tasks_in(folder.path());
+        let mut before = task();
+        let mut new = Task { id: TaskId::random(&SeededEntropy::new(3)), ..task() };
+        let (old_id, new_id) = (before.id.clone(), new.id.clone());
+        let insert = tasks.store.write(move |tx| tx.insert_task(&mut before));
+        insert.await.unwrap();
+        let mut changes = tasks.changes();
+        let mut old = Task::clone(&tasks.store.task(&old_id).unwrap().unwrap());
+        let both = tasks.store.write(move |tx| {
+            tx.insert_task(&mut new)?;
+            tx.update_task(&mut new, &[EventKind::Queued])?;
+            tx.update_task(&mut old, &[EventKind::Note { text: "x".into() }])
+        });
+        both.await.unwrap();
+        let mut told = Vec::new();
+        while let Some(Some(change)) = changes.next().now_or_never() {
+            told.push((change.task_id, change.is_new));
+        }
+        assert!(told.contains(&(new_id, true)), "{told:?}");
+        assert_eq!(told.last(), Some(&(old_id, false)), "{told:?}");
+    }
 }
