@@ -12,6 +12,7 @@ from harness import Lab, McpUser, expect, main
 
 SCENARIOS = {"default": "done", "scenarios": {"done": {"turns": [{"text": "Done."}]}}}
 PARSE_ERROR, INVALID_REQUEST, METHOD_NOT_FOUND, INVALID_PARAMS = -32700, -32600, -32601, -32602
+RESOURCE_NOT_FOUND = -32002
 ERA = "2025-06-18"
 
 
@@ -117,9 +118,15 @@ async def messages():
         status, _, text = caller.send('"' + "x" * (5 << 20) + '"')
         expect(status == 413 and "bytes" in text, f"five megabytes: {status} {text[:300]}")
         expect("one message per POST" in caller.send([ping, ping])[2], "a batch is not told what to do instead")
-        for method in ("no/such", "-x", "resources/read", "../tools/list"):
-            status, _, text = caller.send(caller.message(method, {"uri": "file:///etc/passwd"}))
+        for method in ("no/such", "-x", "prompts/get", "../tools/list"):
+            status, _, text = caller.send(caller.message(method, {"name": "x"}))
             expect(status < 500 and is_rpc_error(text, METHOD_NOT_FOUND), f"{method}: {status} {text[:300]}")
+        for uri in ("file:///etc/passwd", "gateway://tasks/../../etc/passwd", "gateway://tasks/", ""):
+            status, _, text = caller.send(caller.message("resources/read", {"uri": uri}))
+            expect(status < 500 and is_rpc_error(text, RESOURCE_NOT_FOUND), f"{uri}: {status} {text[:300]}")
+        for params in ({}, {"uri": 7}, {"uri": ["x"]}):
+            status, _, text = caller.send(caller.message("resources/read", params))
+            expect(status < 500 and is_rpc_error(text, INVALID_PARAMS), f"{params}: {status} {text[:300]}")
         for params in ({}, {"name": 7}, {"name": "check_task", "arguments": "x"},
                        {"name": "check_task", "arguments": []}):
             status, _, text = caller.send(caller.message("tools/call", params))

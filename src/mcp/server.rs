@@ -273,12 +273,17 @@ impl ServerHandler for GatewayServer {
                 "params of tools/call must be {\"name\": text, \"arguments\": object}",
                 None,
             )),
-            "tools/list" | "initialize" | "server/discover" | "ping" => {
-                Err(ErrorData::invalid_params(
-                    format!("the params of {method} have the wrong shape"),
-                    None,
-                ))
-            }
+            "tools/list"
+            | "resources/list"
+            | "resources/templates/list"
+            | "resources/read"
+            | "subscriptions/listen"
+            | "initialize"
+            | "server/discover"
+            | "ping" => Err(ErrorData::invalid_params(
+                format!("the params of {method} have the wrong shape"),
+                None,
+            )),
             _ => Err(ErrorData::new(ErrorCode::METHOD_NOT_FOUND, method, None)),
         }
     }
