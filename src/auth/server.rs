@@ -3,6 +3,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use tokio::sync::watch;
+
 use super::bearer::{CheckedBearers, Marks};
 use super::brake::{Brake, Rate};
 use super::digest::OpaqueToken;
@@ -14,6 +16,7 @@ use super::register::REGISTRATIONS;
 use super::seal::SealingKey;
 use super::settings::{AuthSettings, InvalidSetting};
 use crate::clock::{Clock, Entropy, Timestamp};
+use crate::model::FamilyId;
 use crate::store::{Store, StoreError};
 
 /// Guesses of the consent code, by one way in: of everybody together, and of one client address.
@@ -61,6 +64,8 @@ struct Inner {
     marks: Marks,
     /// Grows after every commit that ends something; what was checked before it is checked again.
     epoch: AtomicU64,
+    /// Told whenever the epoch grows.
+    endings: watch::Sender<()>,
 }
 
 impl AuthorizationServer {
@@ -105,6 +110,7 @@ impl AuthorizationServer {
             bearers: CheckedBearers::default(),
             marks: Marks::default(),
             epoch: AtomicU64::new(0),
+            endings: watch::Sender::default(),
             clock,
             entropy,
         };
@@ -162,6 +168,23 @@ impl AuthorizationServer {
     /// Makes every bearer be looked up again. Called after each commit that ends something.
     pub(super) fn forget_checked_bearers(&self) {
         self.inner.epoch.fetch_add(1, Ordering::SeqCst);
+        self.inner.endings.send_replace(());
+    }
+
+    /// Done when a grant was revoked, or its client was. Dropping the future ends the watch.
+    pub async fn grant_ended(self, family: FamilyId) {
+        let mut endings = self.inner.endings.subscribe();
+        while self.stands(&family) && endings.changed().await.is_ok() {}
+    }
+
+    /// Whether a grant is revoked by nobody; what cannot be read is taken to be as it was.
+    fn stands(&self, family: &FamilyId) -> bool {
+        let found = self.store().read::<_, StoreError>(|tx| {
+            let Some(family) = tx.family(family)? else { return Ok(false) };
+            let client = tx.client(&family.client_id)?;
+            Ok(family.revoked.is_none() && client.is_some_and(|it| it.is_active(self.now())))
+        });
+        found.unwrap_or(true)
     }
 
     pub(super) fn epoch(&self) -> u64 {

@@ -4,6 +4,8 @@ use std::fmt;
 
 use axum::body::Body;
 use axum::response::IntoResponse;
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use http::Response;
 use http::request::Parts;
 
@@ -63,6 +65,14 @@ impl Authenticate for Bearers {
 
     fn connect_page(&self, parts: &Parts) -> Response<Body> {
         web::connect_page(&self.0, &origin(parts), &parts.headers)
+    }
+
+    fn ended(&self, principal: &Principal) -> BoxFuture<'static, ()> {
+        match principal.key.parse() {
+            Ok(family) => self.0.clone().grant_ended(family).boxed(),
+            // No key of a grant: then there is none that could stand open.
+            Err(_) => std::future::ready(()).boxed(),
+        }
     }
 }
 

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use bytes::Bytes;
-use futures::FutureExt;
 use futures::future::BoxFuture;
+use futures::{FutureExt, StreamExt};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::Full;
@@ -21,7 +21,7 @@ use super::message::{Glance, INTERNAL_ERROR, INVALID_REQUEST, glance};
 use super::principal::{Authenticate, Principal};
 use super::reply::{BOTH_FORMS, folded, in_rpc_shape, is_json, reads_streams, rpc_error};
 use super::server::GatewayServer;
-use super::session::{AllBusy, BoundSessions, Hold, NotReopened, in_the_name_of};
+use super::session::{AllBusy, BoundSessions, Hold, NotReopened, OpenCall, in_the_name_of};
 use super::tasks::Tasks;
 use super::tools;
 use crate::clock::{Clock, Entropy};
@@ -188,6 +188,13 @@ impl<S: ServerHandler> Shared<S> {
         if let Some(refusal) = self.check_scope(&parts, principal, &seen) {
             return refusal;
         }
+        if let Some(hold) = parts.extensions.get::<Hold>()
+            && !seen.id.is_null()
+            && !seen.is_answer
+        {
+            let Some(call) = hold.begin(&seen.id) else { return same_id(&seen.id) };
+            parts.extensions.insert(call);
+        }
         if seen.listens && !accepts_stream(&parts.headers) {
             let message = "Not Acceptable: subscriptions/listen answers with text/event-stream";
             let status = StatusCode::NOT_ACCEPTABLE;
@@ -195,6 +202,9 @@ impl<S: ServerHandler> Shared<S> {
         }
         let folds = !seen.listens && !reads_streams(&parts.headers);
         let response = self.forward(parts, bytes, principal, BOTH_FORMS, &seen.id).await;
+        if seen.listens {
+            return until(response, self.auth.ended(principal));
+        }
         if folds { folded(response, &seen.id).await } else { response }
     }
 
@@ -204,7 +214,7 @@ impl<S: ServerHandler> Shared<S> {
             let status = StatusCode::NOT_ACCEPTABLE;
             return rpc_error(status, INVALID_REQUEST, message, &Value::Null);
         }
-        self.without_body(parts, principal).await
+        until(self.without_body(parts, principal).await, self.auth.ended(principal))
     }
 
     /// rmcp answers 202 to the end of a session, which is over by then; some clients (the Python SDK)
@@ -279,16 +289,20 @@ impl<S: ServerHandler> Shared<S> {
         // The protocol layer copies all of this around, and needs to know no more than who calls.
         parts.headers.remove(header::AUTHORIZATION);
         let hold = parts.extensions.remove::<Hold>();
+        let call = parts.extensions.remove::<Arc<OpenCall>>();
         parts.extensions.clear();
         parts.extensions.insert(principal.clone());
         if let Some(hold) = hold {
             parts.extensions.insert(hold);
         }
+        if let Some(call) = &call {
+            parts.extensions.insert(Arc::clone(call));
+        }
         parts.headers.insert(header::ACCEPT, accept);
         parts.headers.insert(header::CONTENT_TYPE, JSON);
         let request = Request::from_parts(parts, Full::new(bytes));
         let handled = self.protocol.handle(request);
-        let (response, refused) = in_the_name_of(principal.key.clone(), handled).await;
+        let (response, refused) = in_the_name_of(principal.key.clone(), call, handled).await;
         if let Some(refused) = refused {
             return all_busy(refused, id);
         }
@@ -320,6 +334,21 @@ fn accepts_stream(headers: &HeaderMap) -> bool {
         headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
     let anything = |accept: &str| accept.trim().is_empty() || accept.contains("*/*");
     !headers.contains_key(header::ACCEPT) || reads_streams(headers) || accepts.any(anything)
+}
+
+/// The response, whose event stream is cut off when the grant that it was opened with has `ended`.
+fn until(response: Response<Body>, ended: BoxFuture<'static, ()>) -> Response<Body> {
+    if response.headers().get(header::CONTENT_TYPE) != Some(&STREAM) {
+        return response;
+    }
+    response.map(|body| Body::from_stream(body.into_data_stream().take_until(ended)))
+}
+
+/// JSON-RPC asks for nothing here; two answers of one id could not be told apart.
+fn same_id(id: &Value) -> Response<Body> {
+    let message = "Invalid Request: a request with this id is under way in this session: give each \
+                   request an id of its own";
+    rpc_error(StatusCode::BAD_REQUEST, INVALID_REQUEST, message, id)
 }
 
 fn session_not_found(id: &Value) -> Response<Body> {

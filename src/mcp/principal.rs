@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use axum::body::Body;
+use futures::future::BoxFuture;
 use http::Response;
 use http::request::Parts;
 
@@ -88,4 +89,7 @@ pub trait Authenticate: fmt::Debug + Send + Sync + 'static {
 
     /// What a browser that opens the connector's URL sees; its status is 401 as well.
     fn connect_page(&self, parts: &Parts) -> Response<Body>;
+
+    /// Done when the grant that `principal` acts under was revoked: what it has opened ends then.
+    fn ended(&self, principal: &Principal) -> BoxFuture<'static, ()>;
 }

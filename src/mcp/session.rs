@@ -11,7 +11,7 @@
 //! rmcp's own manager knows neither bound nor owner. The owner travels in a task-local, and a refusal
 //! comes back in it, because the manager's interface carries no request and one kind of failure.
 use std::cell::Cell;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -47,10 +47,11 @@ tokio::task_local! {
     static OPENER: Opener;
 }
 
-/// Whose request is being handled, and whether a session was refused to it.
+/// Whose request is being handled, as what, and whether a session was refused to it.
 #[derive(Debug)]
 struct Opener {
     owner: Arc<str>,
+    call: Option<Arc<OpenCall>>,
     refused: Cell<Option<AllBusy>>,
 }
 
@@ -87,19 +88,45 @@ pub(super) enum NotReopened {
 
 /// Keeps a session from making room for as long as it, or a clone of it, lives.
 #[derive(Clone, Debug)]
-#[expect(dead_code, reason = "being there is all that it does")]
-pub(super) struct Hold(Arc<()>);
+pub(super) struct Hold(Arc<Calls>);
 
-/// Does `work` in the name of `owner`; also tells whether a session was refused to it.
+/// Ids of the requests that run in a session.
+type Calls = Mutex<HashSet<String>>;
+
+impl Hold {
+    /// Begins the request `id`; none when one of that id runs: rmcp would answer only one of them.
+    pub(super) fn begin(&self, id: &serde_json::Value) -> Option<Arc<OpenCall>> {
+        let (id, calls) = (id.to_string(), Arc::clone(&self.0));
+        let is_new = calls.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone());
+        is_new.then(|| Arc::new(OpenCall { id, calls }))
+    }
+}
+
+/// A request that runs; it is over when the last clone is gone.
+#[derive(Debug)]
+pub(super) struct OpenCall {
+    id: String,
+    calls: Arc<Calls>,
+}
+
+impl Drop for OpenCall {
+    fn drop(&mut self) {
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.id);
+    }
+}
+
+/// Does `work`, which is `call`, in the name of `owner`; also tells whether a session was refused to
+/// it.
 pub(super) async fn in_the_name_of<F: Future>(
     owner: Arc<str>,
+    call: Option<Arc<OpenCall>>,
     work: F,
 ) -> (F::Output, Option<AllBusy>) {
     let work = async {
         let done = work.await;
         (done, OPENER.with(|opener| opener.refused.get()))
     };
-    OPENER.scope(Opener { owner, refused: Cell::new(None) }, work).await
+    OPENER.scope(Opener { owner, call, refused: Cell::new(None) }, work).await
 }
 
 /// In whose name the current request is handled.
@@ -129,7 +156,7 @@ struct Binding {
     owner: Arc<str>,
     used: u64,
     /// Shared with every [`Hold`].
-    life: Arc<()>,
+    life: Arc<Calls>,
     /// Until the handshake begins.
     opening: Option<Hold>,
     /// When the stored session was last told of its use.
@@ -276,9 +303,9 @@ impl Table {
     }
 }
 
-/// The messages of `inner`, with a hold on the session until the last of them.
+/// The messages of `inner`, with a hold on the session and on the call until the last of them.
 fn held(
-    hold: Option<Hold>,
+    hold: (Option<Hold>, Option<Arc<OpenCall>>),
     inner: impl Stream<Item = ServerSseMessage> + Send + Sync + 'static,
 ) -> impl Stream<Item = ServerSseMessage> + Send + Sync + 'static {
     inner.inspect(move |_| {
@@ -332,7 +359,8 @@ impl SessionManager for BoundSessions {
         id: &SessionId,
         message: ClientJsonRpcMessage,
     ) -> Result<impl Stream<Item = ServerSseMessage> + Send + Sync + 'static, Self::Error> {
-        let hold = self.hold_any(id);
+        let call = OPENER.try_with(|opener| opener.call.clone()).ok().flatten();
+        let hold = (self.hold_any(id), call);
         let source = Box::pin(self.inner.create_stream(id, message).await?);
         Ok(held(hold, self.replay.recorded(id, source)))
     }
@@ -370,7 +398,7 @@ impl SessionManager for BoundSessions {
         &self,
         id: &SessionId,
     ) -> Result<impl Stream<Item = ServerSseMessage> + Send + Sync + 'static, Self::Error> {
-        let hold = self.hold_any(id);
+        let hold = (self.hold_any(id), None);
         self.read_common(id).await?;
         Ok(held(hold, self.replay.follow(id.clone(), None)))
     }
@@ -380,7 +408,7 @@ impl SessionManager for BoundSessions {
         id: &SessionId,
         last_event_id: String,
     ) -> Result<impl Stream<Item = ServerSseMessage> + Send + Sync + 'static, Self::Error> {
-        let hold = self.hold_any(id);
+        let hold = (self.hold_any(id), None);
         self.read_common(id).await?;
         Ok(held(hold, self.replay.follow(id.clone(), Some(&last_event_id))))
     }
@@ -392,7 +420,7 @@ mod tests {
 
     async fn open(sessions: &BoundSessions, owner: usize) -> Result<SessionId, Option<AllBusy>> {
         let owner = Arc::from(owner.to_string());
-        let (opened, refused) = in_the_name_of(owner, sessions.create_session()).await;
+        let (opened, refused) = in_the_name_of(owner, None, sessions.create_session()).await;
         opened.map(|(id, _)| id).map_err(|_| refused)
     }
 

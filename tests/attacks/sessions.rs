@@ -107,6 +107,33 @@ async fn a_session_does_not_outlive_its_grant() {
 }
 
 #[tokio::test]
+async fn an_open_event_stream_ends_with_its_grant() {
+    let gateway = TestGateway::start().await;
+    let [tokens, ..] = three(&gateway).await;
+    let session = gateway.session(&tokens.access).await;
+    let legacy_stream = Ask::get("/mcp")
+        .header("accept", "text/event-stream")
+        .header("mcp-session-id", &session)
+        .bearer(&tokens.access);
+    let notifications = json!({ "notifications": { "resourcesListChanged": true } });
+    let listen = modern("subscriptions/listen", notifications).bearer(&tokens.access);
+    let mut open = Vec::new();
+    for ask in [legacy_stream, listen] {
+        let mut wire = gateway.wire().await;
+        wire.write(&ask.bytes(&gateway.host)).await;
+        let head = wire.head().await.unwrap();
+        assert_eq!((head.status, head.header("content-type")), (200, "text/event-stream"));
+        open.push(wire);
+    }
+    let revoke = Call::RevokeClient { client: "one".to_owned() };
+    gateway.call(revoke).await;
+    for mut wire in open {
+        // The last chunk of a body (RFC 9112 §7.1): the stream is over, well before the connection.
+        wire.body_end().await;
+    }
+}
+
+#[tokio::test]
 async fn a_session_goes_on_under_a_renewed_token_and_under_no_spent_one() {
     let gateway = TestGateway::start().await;
     let client = gateway.mint("one").await;

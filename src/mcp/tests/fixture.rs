@@ -393,6 +393,10 @@ impl Authenticate for FakeAuth {
         Ok(Principal { key: key.into(), caller, scopes, projects })
     }
 
+    fn ended(&self, _: &Principal) -> BoxFuture<'static, ()> {
+        std::future::pending().boxed()
+    }
+
     fn insufficient_scope(&self, _: &Parts, _: &Principal, needed: Scope) -> Response<Body> {
         let challenge = format!("Bearer error=\"insufficient_scope\", scope=\"{needed}\"");
         let response = Response::builder().status(StatusCode::FORBIDDEN);

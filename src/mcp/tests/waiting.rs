@@ -196,3 +196,23 @@ async fn progress_of_one_call_grows_through_all_changes_that_it_waits_for() {
         messages.filter_map(|message| message["params"]["progress"].as_f64()).collect();
     assert_eq!(told, [10.0, 20.0, 30.0], "{text}");
 }
+
+#[tokio::test]
+async fn a_second_request_of_one_id_is_refused_while_the_first_runs() {
+    let stack = Stack::new();
+    let session = open_session(&stack, "all").await;
+    let params = json!({ "name": "check_task", "arguments": check(json!({ "wait_seconds": 45 })) });
+    let message = json!({ "jsonrpc": "2.0", "id": 7, "method": "tools/call", "params": params });
+    let mut first = pin!(stack.reply(legacy("all", Some(&session), &message)));
+    tokio::select! {
+        _ = &mut first => panic!("it did not wait"),
+        () = is_waiting(&stack) => {}
+    }
+    let second = stack.reply(legacy("all", Some(&session), &message)).await;
+    assert_eq!((second.status, &second.json["id"]), (400, &json!(7)), "{second:?}");
+    assert!(second.json["error"]["message"].as_str().unwrap().contains("an id of its own"));
+    stack.tasks.change(1, completed("x"));
+    assert_eq!(first.await.status, 200);
+    let again = stack.reply(legacy("all", Some(&session), &message)).await;
+    assert_eq!(again.status, 200, "it is over: {again:?}");
+}

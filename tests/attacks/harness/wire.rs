@@ -174,6 +174,12 @@ impl Wire {
         tokio::time::timeout(LONG, reading).await.expect("the gateway answers, or closes")
     }
 
+    /// Waits for the end of a chunked body.
+    pub(crate) async fn body_end(&mut self) {
+        let end = tokio::time::timeout(LONG, self.until(b"0\r\n\r\n"));
+        end.await.expect("the body ends").expect("the body ends before the connection");
+    }
+
     /// Everything until the connection is closed.
     pub(crate) async fn rest(&mut self) -> String {
         let mut all = std::mem::take(&mut self.read);

@@ -19,6 +19,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
+use futures::future::BoxFuture;
 use gateway::clock::{Clock, OsEntropy, SystemClock};
 use gateway::http::{
     ConnectionLimits, Guard, GuardParts, Hosts, IngressKind, RateLimit, Routes, Server,
@@ -48,6 +49,10 @@ impl Authenticate for Everybody {
 
     fn connect_page(&self, _: &Parts) -> Response<Body> {
         unreachable!("everybody has a token")
+    }
+
+    fn ended(&self, _: &Principal) -> BoxFuture<'static, ()> {
+        Box::pin(std::future::pending())
     }
 }
 
