@@ -1,5 +1,5 @@
 //! Clients: impersonated, enumerated, their secrets guessed, their bounds overstepped.
-//! Those that register themselves are in `registration`.
+//! Those that register themselves are in `registration`, those that a document describes in `documents`.
 use gateway::gateway::admin::Call;
 use serde_json::json;
 
