@@ -124,13 +124,12 @@ impl Owner {
         let mut status = self.running()?.1.status();
         let counts = self.store.read(|tx| tx.task_counts())?;
         let of = |state: &str| counts.iter().find(|(name, _)| *name == state).map(|(_, n)| *n);
-        if let (Some(queued), Some(asking)) = (of("queued"), of("needs_input"))
-            && let Some(problems) = status["problems"].as_array_mut()
-        {
-            problems.push(json!(format!(
-                "{queued} queued while {asking} hold their places and wait for an answer: \
+        if let (Some(queued), Some(asking)) = (of("queued"), of("needs_input")) {
+            // Nothing is wrong, so it is none of the problems, which doctor has a cure for.
+            status["waiting"] = json!(format!(
+                "{queued} queued, while {asking} hold a place and wait for your answer: \
                  `gateway tasks list --state needs_input`"
-            )));
+            ));
         }
         let counts: serde_json::Map<String, Value> =
             counts.into_iter().map(|(state, count)| (state, count.into())).collect();

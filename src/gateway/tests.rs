@@ -11,7 +11,8 @@ use super::{Gateway, Owner, Setup};
 use crate::clock::{OsEntropy, SeededEntropy, SystemClock};
 use crate::config::{Config, Overrides};
 use crate::model::{
-    Client, ClientKind, Device, DeviceId, ProjectAccess, Registration, Scopes, TokenDigest,
+    Client, ClientKind, Device, DeviceId, ProjectAccess, Registration, RequestId, Scopes, Task,
+    TaskId, TaskState, TokenDigest,
 };
 
 const SETTINGS: &str = "
@@ -283,4 +284,27 @@ async fn a_revoked_device_is_told_as_such_and_is_no_device_any_more() {
     revoke("all").await.unwrap();
     assert_eq!(states().await, ["revoked"; 3]);
     assert_eq!(revoke("all").await.unwrap()["revoked"], serde_json::json!([]));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tasks_that_wait_for_the_owner_are_told_apart_from_what_is_wrong() {
+    let folder = tempfile::tempdir().unwrap();
+    let gateway = Gateway::start(setup(folder.path())).await.unwrap();
+    let owner = gateway.owner();
+    let status = async || owner.call(Call::Status).await.unwrap();
+    assert!(status().await["waiting"].is_null());
+    // Straight into the database, behind the engine's back: only the numbers count here.
+    let queued = super::tools::tests::task();
+    let entropy = SeededEntropy::new(3);
+    let (id, request_id) = (TaskId::random(&entropy), RequestId::random(&entropy));
+    let state = TaskState::NeedsInput { started_at: queued.created_at, request_id };
+    let asking = Task { id, state, ..queued.clone() };
+    for mut task in [queued, asking] {
+        owner.store.write(move |tx| tx.insert_task(&mut task)).await.unwrap();
+    }
+    let status = status().await;
+    let waiting = status["waiting"].as_str().unwrap();
+    assert!(waiting.starts_with("1 queued, while 1 hold"), "{waiting}");
+    assert_eq!(status["problems"], serde_json::json!([]), "doctor has no cure for these");
+    gateway.shut_down().await;
 }

@@ -79,6 +79,9 @@ fn lines(status: &Value) -> String {
     });
     let tasks = tasks.filter(|tasks| !tasks.is_empty());
     out += &format!("tasks    {}\n", tasks.map_or("none".to_owned(), |tasks| tasks.join(", ")));
+    if let Some(waiting) = status["waiting"].as_str() {
+        out += &format!("waiting  {waiting}\n");
+    }
     let waiting = status["needs_restart"].as_array().into_iter().flatten();
     let waiting: Vec<&str> = waiting.filter_map(Value::as_str).collect();
     if !waiting.is_empty() {
@@ -107,6 +110,7 @@ mod tests {
                 "hint": "store another authtoken",
             },
             "tasks": { "running": 2 },
+            "waiting": "1 queued, while 2 hold a place",
             "needs_restart": ["limits.burst", "server.listen"],
             "problems": ["one"],
         });
@@ -117,6 +121,7 @@ mod tests {
         tunnel   ngrok, failed: ngrok said no; really
         hint     store another authtoken
         tasks    2 running
+        waiting  1 queued, while 2 hold a place
         restart  needed for limits.burst, server.listen
         problem  one
         ");
