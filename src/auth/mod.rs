@@ -42,6 +42,7 @@ pub use self::clients::{ClientError, Minted, NewClient};
 pub use self::consent::{ConsentOutcome, ConsentPage, ConsentProblem, KnownBy};
 pub use self::devices::{DEVICE_COOKIE, DEVICE_LIFETIME, DeviceError, PairError, Paired};
 pub use self::digest::OpaqueToken;
+pub(crate) use self::document::is_public;
 pub use self::document::{DocumentError, Fetch, FetchError};
 pub use self::error::{OAuthError, RegistrationError};
 pub use self::pairing::{ConsentCode, Pairing, PairingBook};

@@ -1,4 +1,4 @@
-//! A small MCP client for `gateway doctor --deep`: it asks for what the endpoint offers and no more.
+//! A small MCP client for the walks of `gateway doctor`: it asks for what the endpoint offers and no more.
 //!
 //! rmcp has a client too, which would be hundreds of kilobytes of the program for the sake of one check;
 //! the tests use it as a counterpart that is not ours.

@@ -35,7 +35,7 @@ const V6: [(Ipv6Addr, u32); 4] = [
 
 /// Whether `address` belongs to the public internet.
 #[must_use]
-pub(super) fn is_public(address: IpAddr) -> bool {
+pub(crate) fn is_public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(v4) => {
             let inside = |(network, bits): &(Ipv4Addr, u32)| {

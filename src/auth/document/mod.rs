@@ -20,6 +20,7 @@ use std::time::Duration;
 use http::{HeaderMap, StatusCode, header};
 use tokio::sync::Semaphore;
 
+pub(crate) use self::address::is_public;
 pub use self::fetch::{Fetch, FetchError};
 pub(super) use self::location::Location;
 pub(super) use self::metadata::Document;
@@ -176,7 +177,7 @@ impl Documents {
 
     async fn get(&self, location: &Location) -> Result<(Document, Duration), DocumentError> {
         let mut addresses: Vec<IpAddr> = self.fetcher.resolve(location.host()).await;
-        addresses.retain(|address| address::is_public(*address));
+        addresses.retain(|address| is_public(*address));
         if addresses.is_empty() {
             // One text for none and for private ones: nobody learns names of the owner's networks.
             return Err(unreachable(location, "its name has no public address"));

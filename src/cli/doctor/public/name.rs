@@ -1,8 +1,9 @@
 //! Whether hosted clients find the address: they come by https on port 443, over IPv4.
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 
 use url::Url;
 
+use crate::auth::is_public;
 use crate::cli::doctor::walk::{Step, Trouble};
 
 /// Looks the name up and judges what it leads to.
@@ -29,10 +30,7 @@ fn judge(base: &Url, addresses: &[IpAddr]) -> Result<String, Trouble> {
             "let your proxy serve the address on port 443; hosted clients use no other",
         ));
     }
-    let reachable = addresses.iter().find(|address| match address {
-        IpAddr::V4(address) => is_public(*address),
-        IpAddr::V6(_) => false,
-    });
+    let reachable = addresses.iter().find(|it| it.is_ipv4() && is_public(**it));
     if let Some(address) = reachable {
         return Ok(format!("{host} leads to {address}, port 443"));
     }
@@ -40,24 +38,6 @@ fn judge(base: &Url, addresses: &[IpAddr]) -> Result<String, Trouble> {
     Err(Trouble::new(format!("{host} has no public IPv4 address, only {list}")).with_fix(
         "give the name an A record with a public address; Claude and ChatGPT come over IPv4",
     ))
-}
-
-/// Whether the internet can reach an address (RFC 6890, RFC 6598).
-fn is_public(address: Ipv4Addr) -> bool {
-    let [a, b, ..] = address.octets();
-    let carrier_grade = a == 100 && (64..128).contains(&b);
-    let benchmark = a == 198 && (18..20).contains(&b);
-    !(address.is_private()
-        || address.is_loopback()
-        || address.is_link_local()
-        || address.is_unspecified()
-        || address.is_broadcast()
-        || address.is_documentation()
-        || address.is_multicast()
-        || carrier_grade
-        || benchmark
-        || a == 0
-        || a >= 240)
 }
 
 #[cfg(test)]
