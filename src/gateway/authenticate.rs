@@ -1,5 +1,4 @@
 //! The authorization server, as the MCP endpoint sees it.
-use std::collections::BTreeSet;
 use std::fmt;
 
 use axum::body::Body;
@@ -11,8 +10,8 @@ use http::request::Parts;
 
 use crate::auth::{AuthorizationServer, Challenge};
 use crate::http::Origin;
-use crate::mcp::{Authenticate, Principal, Scope};
-use crate::model::{self, Caller, ProjectAccess};
+use crate::mcp::{Authenticate, Principal};
+use crate::model::{Caller, ProjectAccess, Scope};
 use crate::web;
 
 /// [`Authenticate`] over the real authorization server.
@@ -47,7 +46,7 @@ impl Authenticate for Bearers {
         Ok(Principal {
             key: request.family.as_str().into(),
             caller: Caller::Client { client_id: request.client_id.clone() },
-            scopes: request.scopes.iter().filter_map(tool_scope).collect::<BTreeSet<_>>(),
+            scopes: request.scopes,
             projects,
         })
     }
@@ -59,7 +58,7 @@ impl Authenticate for Bearers {
         needed: Scope,
     ) -> Response<Body> {
         // What the client has goes along, so that stepping up does not lose it.
-        let all = principal.scopes.iter().copied().chain([needed]).map(own_scope).collect();
+        let all = principal.scopes.iter().chain([needed]).collect();
         Challenge::insufficient_scope(&origin(parts), all).into_response()
     }
 
@@ -80,21 +79,4 @@ impl Authenticate for Bearers {
 fn origin(parts: &Parts) -> Origin {
     let found = parts.extensions.get::<Origin>().cloned();
     found.unwrap_or_else(|| Origin::new("http", "localhost"))
-}
-
-const fn tool_scope(scope: model::Scope) -> Option<Scope> {
-    match scope {
-        model::Scope::Observe => Some(Scope::Observe),
-        model::Scope::Files => Some(Scope::Files),
-        model::Scope::Run => Some(Scope::Run),
-        model::Scope::OfflineAccess => None,
-    }
-}
-
-const fn own_scope(scope: Scope) -> model::Scope {
-    match scope {
-        Scope::Observe => model::Scope::Observe,
-        Scope::Files => model::Scope::Files,
-        Scope::Run => model::Scope::Run,
-    }
 }

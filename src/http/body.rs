@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::body::Body;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use tokio::time::{Instant, Sleep};
@@ -31,11 +31,21 @@ pub enum BodyError {
 /// # Errors
 ///
 /// Says which bound it broke.
-pub async fn read_whole(body: Body) -> Result<Bytes, BodyError> {
-    match body.collect().await {
-        Ok(collected) => Ok(collected.to_bytes()),
-        Err(err) => Err(cause(&err)),
+pub async fn read_whole(mut body: Body) -> Result<Bytes, BodyError> {
+    // Nearly all come in one piece, which need not be copied.
+    let (mut whole, mut pieces) = (Bytes::new(), BytesMut::new());
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame.map_err(|err| cause(&err))?.into_data() else { continue };
+        if whole.is_empty() {
+            whole = data;
+            continue;
+        }
+        if pieces.is_empty() {
+            pieces.extend_from_slice(&whole);
+        }
+        pieces.extend_from_slice(&data);
     }
+    Ok(if pieces.is_empty() { whole } else { pieces.freeze() })
 }
 
 fn cause(err: &(dyn std::error::Error + 'static)) -> BodyError {

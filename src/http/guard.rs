@@ -114,6 +114,7 @@ impl Guard {
         let path = uri.path();
         // At the usual level there is no span: it would cost as much as the rest of the guard.
         let span = tracing::debug_span!("request", %id, way = ?facts.way.kind, %method, path);
+        let for_program = bearer(request.headers()).is_some();
         let headers = request.headers().get(header::ACCEPT).cloned();
         let (head, body) = request.into_parts();
         let (body, rest) = unread::lend(body);
@@ -128,7 +129,7 @@ impl Guard {
         if response.status().is_server_error() {
             tracing::error!(%id, status, way = ?facts.way.kind, %method, path, "a request failed");
         }
-        finish(&mut response, &id);
+        finish(&mut response, id, for_program);
         rest.settle(&mut response).await;
         if is_event_stream(&response) {
             let draining = self.parts.draining.clone();
@@ -299,13 +300,17 @@ fn is_event_stream(response: &Response<Body>) -> bool {
     media_type.is_some_and(|value| value.as_bytes().starts_with(b"text/event-stream"))
 }
 
-/// Headers that every answer carries, unless its route decided otherwise.
-fn finish(response: &mut Response<Body>, id: &str) {
-    const DEFAULTS: [(HeaderName, HeaderValue); 6] = [
+/// Headers that every answer carries, unless its route decided otherwise. Those that only a browser
+/// minds are left out `for_program`: no browser shows what was asked for with a bearer, and these
+/// requests are by far the most.
+fn finish(response: &mut Response<Body>, id: String, for_program: bool) {
+    const FOR_ALL: [(HeaderName, HeaderValue); 2] = [
         (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+    ];
+    const FOR_BROWSERS: [(HeaderName, HeaderValue); 4] = [
         (header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
         (header::REFERRER_POLICY, HeaderValue::from_static("same-origin")),
-        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
         (
             header::CONTENT_SECURITY_POLICY,
             HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"),
@@ -313,11 +318,15 @@ fn finish(response: &mut Response<Body>, id: &str) {
         (HeaderName::from_static("x-robots-tag"), HeaderValue::from_static("noindex")),
     ];
     let headers = response.headers_mut();
-    headers.reserve(DEFAULTS.len() + 1);
-    for (name, value) in DEFAULTS {
+    for (name, value) in FOR_ALL {
         headers.entry(name).or_insert(value);
     }
-    if let Ok(id) = HeaderValue::from_str(id) {
+    if !for_program {
+        for (name, value) in FOR_BROWSERS {
+            headers.entry(name).or_insert(value);
+        }
+    }
+    if let Ok(id) = HeaderValue::try_from(id) {
         headers.insert(REQUEST_ID.clone(), id);
     }
 }

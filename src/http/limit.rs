@@ -97,23 +97,22 @@ impl RateLimit {
     fn take(&self, table: &mut Table, key: u64, now: i64) -> Result<(), RetryAfter> {
         // A clock that was set back must not lock anybody out for longer than a whole bucket.
         let latest = now.saturating_add(self.burst_micros);
-        let full_at = match table.full_at.get_mut(&key) {
-            Some(full_at) => {
-                *full_at = (*full_at).clamp(now, latest);
-                *full_at
+        if let Some(full_at) = table.full_at.get_mut(&key) {
+            *full_at = (*full_at).clamp(now, latest);
+            let after = *full_at + self.interval_micros;
+            if after > latest {
+                let wait = u64::try_from(after - latest).unwrap_or(0);
+                return Err(RetryAfter(wait.div_ceil(1_000_000).max(1)));
             }
-            None => now,
-        };
-        let after = full_at + self.interval_micros;
-        if after > latest {
-            let wait = u64::try_from(after - latest).unwrap_or(0);
-            return Err(RetryAfter(wait.div_ceil(1_000_000).max(1)));
+            *full_at = after;
+            return Ok(());
         }
-        if table.full_at.len() >= BUCKETS_MAX && !table.full_at.contains_key(&key) {
+        if table.full_at.len() >= BUCKETS_MAX {
             table.full_at.retain(|_, full_at| *full_at > now);
         }
         make_room(&mut table.full_at, key, BUCKETS_MAX);
-        table.full_at.insert(key, after);
+        // A bucket holds one request at least.
+        table.full_at.insert(key, now + self.interval_micros);
         Ok(())
     }
 

@@ -3,6 +3,7 @@
 //! The order matters to clients: a 401 before any look at method, version or `Accept` is what starts
 //! their sign-in.
 use std::fmt;
+use std::pin::pin;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -10,7 +11,7 @@ use bytes::Bytes;
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt};
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::Full;
 use rmcp::ServerHandler;
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
@@ -28,7 +29,7 @@ use crate::clock::{Clock, Entropy};
 use crate::http::{BearerTicket, BodyError, ErrorAnswer, Route, read_whole, wants_html};
 use crate::store::Store;
 
-const SESSION_ID: &str = "mcp-session-id";
+const SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
 
 /// What the endpoint is made of.
 #[derive(Clone, Debug)]
@@ -271,7 +272,7 @@ impl<S: ServerHandler> Shared<S> {
         seen: &Glance,
     ) -> Option<Response<Body>> {
         let needed = tools::scope_of(seen.tool.as_deref()?)?;
-        if principal.scopes.contains(&needed) {
+        if principal.scopes.contains(needed) {
             return None;
         }
         Some(self.auth.insufficient_scope(parts, principal, needed))
@@ -301,7 +302,8 @@ impl<S: ServerHandler> Shared<S> {
         parts.headers.insert(header::ACCEPT, accept);
         parts.headers.insert(header::CONTENT_TYPE, JSON);
         let request = Request::from_parts(parts, Full::new(bytes));
-        let handled = self.protocol.handle(request);
+        // Pinned here: it has 6 kB, and every hand that it went through would copy it.
+        let handled = pin!(self.protocol.handle(request));
         let (response, refused) = in_the_name_of(principal.key.clone(), call, handled).await;
         if let Some(refused) = refused {
             return all_busy(refused, id);

@@ -18,7 +18,7 @@ mod tasks;
 mod tools;
 mod watch;
 pub use self::endpoint::{Endpoint, McpParts, Mount};
-pub use self::principal::{Authenticate, Principal, Scope};
+pub use self::principal::{Authenticate, Principal};
 pub use self::tasks::{
     Admitted, CancelError, Diff, DiffError, DiffOptions, NewTask, ProjectView, StartError,
     TaskChange, TaskPage, TaskQuery, Tasks, Unavailable,

@@ -17,12 +17,12 @@ use crate::model::{Task, TaskId, TaskState};
 const PROGRESS_EVERY: Duration = Duration::from_secs(10);
 
 /// What a call's wait goes by.
-pub(super) struct Patience {
-    pub(super) clock: Arc<dyn Clock>,
+pub(super) struct Patience<'a> {
+    pub(super) clock: &'a dyn Clock,
     /// The call was cancelled, or its client is gone.
-    pub(super) cancelled: CancellationToken,
+    pub(super) cancelled: &'a CancellationToken,
     /// The gateway is shutting down.
-    pub(super) draining: CancellationToken,
+    pub(super) draining: &'a CancellationToken,
     /// Where progress goes, when the client supplied a token for it.
     pub(super) listener: Option<(Peer<RoleServer>, ProgressToken)>,
 }
@@ -33,13 +33,13 @@ struct Ticks<'a> {
     waited: Duration,
 }
 
-impl fmt::Debug for Patience {
+impl fmt::Debug for Patience<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Patience")
     }
 }
 
-impl Patience {
+impl<'a> Patience<'a> {
     /// Waits until the task's cursor is past `after`, it is over, or waiting ends.
     pub(super) async fn for_change(
         &self,
@@ -51,8 +51,8 @@ impl Patience {
         self.change(tasks, id, after, at_most, &mut self.ticks()).await
     }
 
-    async fn change<'a>(
-        &'a self,
+    async fn change(
+        &self,
         tasks: &dyn Tasks,
         id: &TaskId,
         after: u64,
@@ -80,7 +80,7 @@ impl Patience {
 
     /// The beat of a call's progress, one for all changes that the call waits through: its values
     /// grow (2026-07-28, progress) and none comes sooner than [`PROGRESS_EVERY`].
-    fn ticks(&self) -> Ticks<'_> {
+    fn ticks(&self) -> Ticks<'a> {
         Ticks { next: self.clock.sleep(PROGRESS_EVERY), waited: Duration::ZERO }
     }
 

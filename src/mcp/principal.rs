@@ -8,36 +8,7 @@ use futures::future::BoxFuture;
 use http::Response;
 use http::request::Parts;
 
-use crate::model::Caller;
-
-/// What a tool needs (DESIGN §4.4).
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub enum Scope {
-    /// Tasks, results, logs.
-    Observe,
-    /// Diffs and files.
-    Files,
-    /// Starting and cancelling.
-    Run,
-}
-
-impl Scope {
-    /// The scope's name (RFC 6749 §3.3).
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Observe => "observe",
-            Self::Files => "files",
-            Self::Run => "run",
-        }
-    }
-}
-
-impl fmt::Display for Scope {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
+use crate::model::{Caller, Scope, Scopes};
 
 /// An authenticated caller.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -47,7 +18,7 @@ pub struct Principal {
     /// Who tasks are started for.
     pub caller: Caller,
     /// What they may do.
-    pub scopes: BTreeSet<Scope>,
+    pub scopes: Scopes,
     /// The projects they are held to; none when they may use all.
     pub projects: Option<BTreeSet<String>>,
 }

@@ -10,10 +10,10 @@ use rmcp::model::{
 };
 use serde_json::json;
 
-use super::principal::{Principal, Scope};
+use super::principal::Principal;
 use super::tasks::{TaskQuery, Tasks, Unavailable};
 use super::tools;
-use crate::model::{Task, TaskId};
+use crate::model::{Scope, Task, TaskId};
 
 /// What every URI begins with.
 const PREFIX: &str = "gateway://tasks/";
@@ -40,7 +40,7 @@ pub(super) async fn visible(
     principal: &Principal,
     id: &TaskId,
 ) -> Result<Option<Arc<Task>>, Unavailable> {
-    if !principal.scopes.contains(&Scope::Observe) {
+    if !principal.scopes.contains(Scope::Observe) {
         return Ok(None);
     }
     Ok(tasks.task(id).await?.filter(|task| principal.sees(&task.spec.project)))
@@ -52,7 +52,7 @@ pub(super) async fn list(
     principal: &Principal,
     cursor: Option<String>,
 ) -> Result<ListResourcesResult, ErrorData> {
-    if !principal.scopes.contains(&Scope::Observe) {
+    if !principal.scopes.contains(Scope::Observe) {
         return Ok(ListResourcesResult::with_all_items(Vec::new()));
     }
     let before = match cursor.map(|cursor| cursor.parse()) {

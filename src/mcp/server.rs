@@ -11,7 +11,7 @@ use rmcp::model::{
     ListPromptsRequestMethod, ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult,
     ListToolsResult, PaginatedRequestParams, ProtocolVersion, ReadResourceRequestParams,
     ReadResourceResponse, ServerCapabilities, ServerConfig, SubscribeRequestParams,
-    SubscriptionFilter, Tool, UnsubscribeRequestParams,
+    SubscriptionFilter, UnsubscribeRequestParams,
 };
 use rmcp::service::{NotificationContext, RequestContext, SubscriptionContext};
 use rmcp::{ErrorData, RoleServer, ServerHandler};
@@ -66,12 +66,12 @@ impl GatewayServer {
         Ok(ran.unwrap_or_else(|_| self.internal_error(tool.name)).into())
     }
 
-    fn patience(&self, context: &RequestContext<RoleServer>) -> Patience {
+    fn patience<'a>(&'a self, context: &'a RequestContext<RoleServer>) -> Patience<'a> {
         let token = context.meta.get_progress_token();
         Patience {
-            clock: self.parts.clock.clone(),
-            cancelled: context.ct.clone(),
-            draining: self.parts.draining.clone(),
+            clock: &*self.parts.clock,
+            cancelled: &context.ct,
+            draining: &self.parts.draining,
             listener: token.map(|token| (context.peer.clone(), token)),
         }
     }
@@ -116,10 +116,6 @@ impl ServerHandler for GatewayServer {
 
     fn supported_protocol_versions(&self) -> Cow<'static, [ProtocolVersion]> {
         Cow::Borrowed(ProtocolVersion::KNOWN_VERSIONS)
-    }
-
-    fn get_tool(&self, name: &str) -> Option<Tool> {
-        tools::outline(name).cloned()
     }
 
     async fn list_tools(
@@ -239,7 +235,8 @@ impl ServerHandler for GatewayServer {
         };
         let listener = Listener::Subscription(context.sink().clone());
         let (parts, interest) = (self.parts.clone(), Arc::new(interest.into()));
-        tell_changes(parts, principal, interest, listener, request.ct.clone()).await;
+        // Boxed: rmcp makes room for the largest of these futures at every request.
+        Box::pin(tell_changes(parts, principal, interest, listener, request.ct.clone())).await;
         Ok(())
     }
 

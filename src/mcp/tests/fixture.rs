@@ -23,12 +23,12 @@ use crate::http::{
 };
 use crate::mcp::{
     Admitted, Authenticate, CancelError, Diff, DiffError, DiffOptions, Endpoint, McpParts, NewTask,
-    Principal, ProjectView, Scope, StartError, TaskChange, TaskPage, TaskQuery, Tasks, Unavailable,
+    Principal, ProjectView, StartError, TaskChange, TaskPage, TaskQuery, Tasks, Unavailable,
 };
 use crate::model::{
     Caller, CancelReason, ChangedFile, Cost, DiffStat, Event, EventKind, Failure, FailureKind,
-    Outcome, Phase, Progress, Request as Asked, RequestId, RequestKind, RequestState, Task, TaskId,
-    TaskSpec, TaskState, Workspace,
+    Outcome, Phase, Progress, Request as Asked, RequestId, RequestKind, RequestState, Scope,
+    Scopes, Task, TaskId, TaskSpec, TaskState, Workspace,
 };
 use crate::store::Store;
 
@@ -375,11 +375,11 @@ impl Authenticate for FakeAuth {
     fn authenticate(&self, parts: &Parts) -> Result<Principal, Box<Response<Body>>> {
         let value = parts.headers.get(header::AUTHORIZATION).and_then(|it| it.to_str().ok());
         let token = value.and_then(|value| value.strip_prefix("Bearer "));
-        let everything = BTreeSet::from([Scope::Observe, Scope::Files, Scope::Run]);
+        let everything = Scopes::of_tools();
         let (scopes, projects) = match token {
             Some("all" | "other") => (everything, None),
-            Some("observer") => (BTreeSet::from([Scope::Observe]), None),
-            Some("runner") => (BTreeSet::from([Scope::Run]), None),
+            Some("observer") => (Scopes::from_iter([Scope::Observe]), None),
+            Some("runner") => (Scopes::from_iter([Scope::Run]), None),
             Some("held") => (everything, Some(BTreeSet::from(["alpha".to_owned()]))),
             _ => {
                 let challenge = Response::builder()
@@ -398,7 +398,7 @@ impl Authenticate for FakeAuth {
     }
 
     fn insufficient_scope(&self, _: &Parts, _: &Principal, needed: Scope) -> Response<Body> {
-        let challenge = format!("Bearer error=\"insufficient_scope\", scope=\"{needed}\"");
+        let challenge = format!("Bearer error=\"insufficient_scope\", scope=\"{}\"", needed.name());
         let response = Response::builder().status(StatusCode::FORBIDDEN);
         response.header(header::WWW_AUTHENTICATE, challenge).body(Body::empty()).unwrap()
     }

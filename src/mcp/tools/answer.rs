@@ -17,6 +17,8 @@ pub(super) const CHARS_MAX: usize = 100_000;
 /// Most bytes of a long text in one answer: it stands in the text and, escaped, in the structured
 /// content, so that it costs at most three times this.
 pub(super) const PAGE_BYTES_MAX: usize = 24_000;
+/// More than most answers have, except for a page of something.
+const TEXT_BYTES_USUAL: usize = 256;
 /// Room for the names of changed files, in characters of JSON; they stand in the text as well.
 const FILES_CHARS_MAX: usize = 10_000;
 /// Longest path shown, in characters.
@@ -63,8 +65,10 @@ impl Next {
 /// A tool's answer under way.
 #[derive(Clone, Debug)]
 pub(super) struct Answer {
-    first_line: String,
-    body: String,
+    /// The first line, then the body.
+    text: String,
+    /// Where the body begins.
+    body: usize,
     facts: Map<String, Value>,
     /// Names of facts that the body shows in full.
     shown: Vec<&'static str>,
@@ -77,7 +81,7 @@ impl Answer {
     pub(super) fn about(task: &Task, next: Next) -> Self {
         let state = task.state.name();
         let mut answer =
-            Self::plain(format!("state={state} task={} next={}", task.id, next.name()));
+            Self::plain(format_args!("state={state} task={} next={}", task.id, next.name()));
         answer.fact("task_id", task.id.as_str());
         answer.fact("state", state);
         answer.fact("cursor", task.cursor.to_string());
@@ -86,14 +90,18 @@ impl Answer {
     }
 
     /// An answer about no task in particular.
-    pub(super) fn plain(first_line: String) -> Self {
-        Self { first_line, body: String::new(), facts: Map::new(), shown: Vec::new(), brief: true }
+    pub(super) fn plain(first_line: impl Display) -> Self {
+        let mut text = String::with_capacity(TEXT_BYTES_USUAL);
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "{first_line}");
+        let body = text.len();
+        Self { text, body, facts: Map::new(), shown: Vec::new(), brief: true }
     }
 
     /// Adds a line to read.
     pub(super) fn line(&mut self, line: impl Display) {
         // Writing to a String cannot fail.
-        let _ = writeln!(self.body, "{line}");
+        let _ = writeln!(self.text, "{line}");
     }
 
     /// Adds a fact for programs.
@@ -109,8 +117,8 @@ impl Answer {
 
     /// Adds a long text, both to read and as a fact.
     pub(super) fn long(&mut self, name: &'static str, text: &str) {
-        if !self.body.is_empty() {
-            self.body.push('\n');
+        if self.text.len() > self.body {
+            self.text.push('\n');
         }
         self.line(text);
         self.shown_fact(name, text);
@@ -139,7 +147,8 @@ impl Answer {
     /// The same answer whose body is its facts as JSON.
     pub(super) fn in_json(mut self) -> Self {
         let facts = Value::Object(self.facts.clone());
-        self.body = format!("{facts:#}");
+        self.text.truncate(self.body);
+        self.line(format_args!("{facts:#}"));
         self.shown = Vec::new();
         // The body says it all; the second block would say it again.
         self.brief = false;
@@ -148,16 +157,13 @@ impl Answer {
 
     /// The finished result, cut to size as a last resort: pages are made small enough before.
     pub(super) fn finish(self) -> CallToolResult {
-        let Self { first_line, body, facts, shown, brief: wanted } = self;
+        let Self { mut text, facts, shown, brief: wanted, .. } = self;
         let brief = if wanted {
             serde_json::to_string(&Brief { facts: &facts, shown: &shown }).unwrap_or_default()
         } else {
             String::new()
         };
         let facts = Value::Object(facts);
-        let mut text = first_line;
-        text.push('\n');
-        text.push_str(&body);
         // All facts stand in one of the blocks, so small blocks mean a small answer.
         if text.len() + brief.len() > CHARS_MAX / 10 {
             cut(&mut text, brief.chars().count() + facts.to_string().chars().count());
@@ -222,6 +228,10 @@ pub(super) fn clean(text: &str) -> String {
 
 /// One clean line of at most `chars_max` characters.
 pub(super) fn one_line(text: &str, chars_max: usize) -> String {
+    // What nearly all of it is.
+    if text.len() <= chars_max && text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        return text.trim().to_owned();
+    }
     let flat = text.chars().map(|c| if c.is_whitespace() { ' ' } else { c });
     let flat = clean(&flat.collect::<String>());
     let flat = flat.trim();
@@ -311,7 +321,7 @@ mod tests {
 
     #[test]
     fn no_answer_is_longer_than_allowed_and_a_cut_is_told() {
-        let mut answer = Answer::plain("first".into());
+        let mut answer = Answer::plain("first");
         answer.line("€".repeat(300_000));
         let result = answer.finish();
         let text = result.content[0].as_text().unwrap().text.clone();

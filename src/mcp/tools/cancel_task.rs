@@ -8,9 +8,8 @@ use super::answer::{Answer, Next, ToolError};
 use super::output::{STATES, count, next, object, text, texts};
 use super::property::{Arguments, Kind, Property};
 use super::{Call, Hints, Tool, unavailable};
-use crate::mcp::principal::Scope;
 use crate::mcp::tasks::CancelError;
-use crate::model::Task;
+use crate::model::{Scope, Task};
 
 /// Ids named in the answer to `all`.
 const IDS_MAX: usize = 100;

@@ -8,9 +8,8 @@ use super::answer::{Answer, Next, ToolError, clean, cost_fact, one_line};
 use super::output::{about_a_task, cost, count, object, text, texts};
 use super::property::{Arguments, Kind, Property};
 use super::{Call, Hints, Tool, unavailable};
-use crate::mcp::principal::Scope;
 use crate::mcp::tasks::TaskQuery;
-use crate::model::{Event, EventKind, Request, RequestKind, RequestState, Task, TaskState};
+use crate::model::{Event, EventKind, Request, RequestKind, RequestState, Scope, Task, TaskState};
 
 /// Events shown at most.
 const EVENTS_MAX: usize = 20;

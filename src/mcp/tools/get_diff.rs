@@ -9,8 +9,8 @@ use super::answer::{
 use super::output::{about_a_task, changed_files, diff_stat, text};
 use super::property::{Arguments, Kind, Property};
 use super::{Call, Hints, Tool, unavailable};
-use crate::mcp::principal::Scope;
 use crate::mcp::tasks::{DiffError, DiffOptions};
+use crate::model::Scope;
 
 pub(super) const TOOL: Tool = Tool {
     name: "get_diff",

@@ -10,8 +10,7 @@ use super::check_task::{event_line, reason};
 use super::output::{about_a_task, changed_files, cost, count, diff_stat, text, texts};
 use super::property::{Arguments, Kind, Property};
 use super::{Call, Hints, Tool, unavailable};
-use crate::mcp::principal::Scope;
-use crate::model::{Outcome, Task};
+use crate::model::{Outcome, Scope, Task};
 
 /// Changed files shown in a summary.
 const FILES_IN_SUMMARY: usize = 20;

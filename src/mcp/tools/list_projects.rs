@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use super::answer::{Answer, Next, ToolError, one_line};
 use super::output::{count, flag, next, object, text, texts};
 use super::{Call, Hints, Tool};
-use crate::mcp::principal::Scope;
 use crate::mcp::tasks::ProjectView;
+use crate::model::Scope;
 
 /// Room for projects, in characters of JSON; they stand in the text as well.
 const PROJECTS_CHARS_MAX: usize = 40_000;

@@ -6,9 +6,8 @@ use super::answer::{Answer, Next, ToolError, one_line};
 use super::output::{STATES, next, object, text};
 use super::property::{Arguments, Kind, Property};
 use super::{Call, Hints, Tool, unavailable};
-use crate::mcp::principal::Scope;
 use crate::mcp::tasks::TaskQuery;
-use crate::model::Task;
+use crate::model::{Scope, Task};
 
 /// Tasks on one page.
 const PAGE: usize = 20;

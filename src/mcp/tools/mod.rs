@@ -25,10 +25,10 @@ use self::answer::{Answer, ToolError};
 use self::nearest::nearest;
 use self::property::{Arguments, Property, input_schema};
 use super::patience::Patience;
-use super::principal::{Principal, Scope};
+use super::principal::Principal;
 use super::tasks::{ProjectView, Tasks, Unavailable};
 use crate::clock::Timestamp;
-use crate::model::{Task, TaskId};
+use crate::model::{Scope, Task, TaskId};
 
 /// All tools, in the order in which clients list them.
 const TABLE: [&Tool; 7] = [
@@ -70,7 +70,7 @@ pub(super) struct Call<'a> {
     pub(super) tasks: &'a dyn Tasks,
     pub(super) now: Timestamp,
     pub(super) principal: &'a Principal,
-    pub(super) patience: &'a Patience,
+    pub(super) patience: &'a Patience<'a>,
 }
 
 /// The tool called `name`.
@@ -88,19 +88,6 @@ pub(super) fn declarations() -> &'static [Declaration] {
     static DECLARATIONS: LazyLock<Vec<Declaration>> =
         LazyLock::new(|| TABLE.iter().map(|tool| tool.declare()).collect());
     &DECLARATIONS
-}
-
-/// The tool called `name` with its schema and nothing else: what rmcp looks up, and clones, for
-/// every modern call.
-pub(super) fn outline(name: &str) -> Option<&'static Declaration> {
-    static OUTLINES: LazyLock<Vec<Declaration>> = LazyLock::new(|| {
-        let outline = |declared: &Declaration| {
-            let schema = declared.input_schema.clone();
-            Declaration::new_with_raw(declared.name.clone(), None, schema)
-        };
-        declarations().iter().map(outline).collect()
-    });
-    OUTLINES.iter().find(|outline| outline.name == name)
 }
 
 /// What `check_task` tells programs about a task.
@@ -174,9 +161,13 @@ impl Tool {
         call: Call<'_>,
         arguments: &Map<String, Value>,
     ) -> Result<Answer, ToolError> {
-        if !call.principal.scopes.contains(&self.scope) {
+        if !call.principal.scopes.contains(self.scope) {
             return Err(ToolError::new(
-                format!("insufficient_scope: `{}` needs the scope `{}`", self.name, self.scope),
+                format!(
+                    "insufficient_scope: `{}` needs the scope `{}`",
+                    self.name,
+                    self.scope.name()
+                ),
                 "the owner can allow it by connecting this client again with that scope",
             ));
         }

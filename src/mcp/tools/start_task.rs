@@ -11,8 +11,8 @@ use super::nearest::nearest;
 use super::output::{about_a_task, flag, text, texts};
 use super::property::{Arguments, Kind, Property};
 use super::{Call, Hints, Tool, unavailable};
-use crate::mcp::principal::Scope;
 use crate::mcp::tasks::{Admitted, NewTask, StartError};
+use crate::model::Scope;
 
 /// Longest prompt, in bytes.
 const PROMPT_BYTES_MAX: usize = 102_400;

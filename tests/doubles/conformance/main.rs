@@ -14,7 +14,6 @@ mod resources;
 mod server;
 mod tools;
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::Router;
@@ -25,8 +24,8 @@ use gateway::http::{
     ConnectionLimits, Guard, GuardParts, Hosts, IngressKind, RateLimit, Routes, Server,
     with_common_routes,
 };
-use gateway::mcp::{Authenticate, Endpoint, Mount, Principal, Scope};
-use gateway::model::Caller;
+use gateway::mcp::{Authenticate, Endpoint, Mount, Principal};
+use gateway::model::{Caller, Scope, Scopes};
 use gateway::store::Store;
 use http::Response;
 use http::request::Parts;
@@ -39,7 +38,7 @@ struct Everybody;
 
 impl Authenticate for Everybody {
     fn authenticate(&self, _: &Parts) -> Result<Principal, Box<Response<Body>>> {
-        let scopes = BTreeSet::from([Scope::Observe, Scope::Files, Scope::Run]);
+        let scopes = Scopes::of_tools();
         Ok(Principal { key: "suite".into(), caller: Caller::Owner, scopes, projects: None })
     }
 
