@@ -7,6 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 
+use super::audience::Audience;
 use super::id::{ClientId, DeviceId, FamilyId};
 use crate::clock::Timestamp;
 
@@ -181,42 +182,6 @@ impl From<Scopes> for String {
 impl From<String> for Scopes {
     fn from(text: String) -> Self {
         Self::from_text(&text)
-    }
-}
-
-/// What a token is good for (RFC 8707): the origin it was issued at. All loopback names of one port
-/// are one audience, because a client may spell them as it likes.
-#[derive(Clone, Debug, Eq, Hash, PartialEq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Audience(String);
-
-impl Audience {
-    /// The audience of an origin such as `https://h.example` or `http://127.0.0.1:8765`.
-    #[must_use]
-    pub fn of(origin: &str) -> Self {
-        let origin = origin.to_ascii_lowercase();
-        for name in ["127.0.0.1", "localhost", "[::1]"] {
-            let Some(rest) = origin.strip_prefix("http://").and_then(|it| it.strip_prefix(name))
-            else {
-                continue;
-            };
-            if rest.is_empty() || rest.starts_with(':') {
-                return Self(format!("http://loopback{}", if rest == ":80" { "" } else { rest }));
-            }
-        }
-        Self(origin)
-    }
-
-    /// An audience as it was stored.
-    #[must_use]
-    pub const fn from_stored(text: String) -> Self {
-        Self(text)
-    }
-
-    /// The form to store.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
     }
 }
 
@@ -496,22 +461,5 @@ mod tests {
         assert!(!scopes.contains(Scope::Files));
         assert!(Scopes::all().covers(scopes) && !scopes.covers(Scopes::all()));
         assert_eq!(Scopes::of_tools().to_string(), "observe files run");
-    }
-
-    #[test]
-    fn all_loopback_names_of_one_port_are_one_audience_and_no_other_name_is() {
-        let loopback = Audience::of("http://127.0.0.1:8765");
-        assert_eq!(loopback, Audience::of("http://localhost:8765"));
-        assert_eq!(loopback, Audience::of("http://[::1]:8765"));
-        for other in [
-            "http://127.0.0.1:8766",
-            "https://localhost:8765",
-            "http://localhost.evil.example:8765",
-            "http://127.0.0.11:8765",
-            "http://loopback.example:8765",
-        ] {
-            assert_ne!(loopback, Audience::of(other), "{other}");
-        }
-        assert_eq!(Audience::of("https://H.example"), Audience::of("https://h.example"));
     }
 }

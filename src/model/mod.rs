@@ -3,6 +3,7 @@
 //!
 //! A new idea gets a file of its own here; a new state is a variant that carries exactly what is
 //! true in it.
+mod audience;
 mod client;
 mod device;
 mod event;
@@ -11,12 +12,13 @@ mod id;
 mod request;
 mod task;
 mod text;
+pub use self::audience::Audience;
 pub use self::client::{Client, ClientKind, ClientSecret, ProjectAccess, Registration};
 pub use self::device::Device;
 pub use self::event::{Event, EventKind};
 pub use self::grant::{
-    Audience, AuthorizationCode, ROTATION_GRACE, RefreshVerdict, Revocation, RevocationReason,
-    Scope, Scopes, Supersession, Token, TokenDigest, TokenFamily, TokenKind,
+    AuthorizationCode, ROTATION_GRACE, RefreshVerdict, Revocation, RevocationReason, Scope, Scopes,
+    Supersession, Token, TokenDigest, TokenFamily, TokenKind,
 };
 pub use self::id::{ClientId, DeviceId, FamilyId, InvalidId, RequestId, TaskId};
 pub use self::request::{Answer, Answerer, Decision, Request, RequestKind, RequestState};

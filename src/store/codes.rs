@@ -102,7 +102,7 @@ fn code(row: &Row<'_>) -> rusqlite::Result<Result<AuthorizationCode, StoreError>
             redirect_uri,
             code_challenge,
             scopes: Scopes::from_text(&scopes),
-            audience: Audience::from_stored(audience),
+            audience: Audience::from_stored(&audience),
             device_id: device_id.map(|id| id_of("codes", &id)).transpose()?,
             created_at,
             expires_at,

@@ -299,7 +299,7 @@ fn family(row: &Row<'_>) -> Result<TokenFamily, StoreError> {
         id: id_of(TABLE, &id)?,
         client_id: id_of(TABLE, &client_id)?,
         scopes: Scopes::from_text(&scopes),
-        audience: Audience::from_stored(audience),
+        audience: Audience::from_stored(&audience),
         device_id: device_id.map(|id| id_of(TABLE, &id)).transpose()?,
         created_at: Timestamp::from_millis(row.get("family_created_at")?),
         generation: row.get("newest")?,
