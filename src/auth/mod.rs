@@ -15,6 +15,7 @@ pub mod authorize;
 pub mod bearer;
 mod brake;
 mod callback;
+mod challenge;
 mod client_auth;
 mod clients;
 mod consent;
@@ -37,7 +38,8 @@ mod server;
 mod settings;
 mod token;
 
-pub use self::bearer::{AuthorizedRequest, Challenge};
+pub use self::bearer::AuthorizedRequest;
+pub use self::challenge::Challenge;
 pub use self::clients::{ClientError, Minted, NewClient};
 pub use self::consent::{ConsentOutcome, ConsentPage, ConsentProblem, KnownBy};
 pub use self::devices::{DEVICE_COOKIE, DEVICE_LIFETIME, DeviceError, PairError, Paired};
