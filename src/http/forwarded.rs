@@ -51,6 +51,16 @@ pub(super) fn forwarded_for(peer: IpAddr, headers: &HeaderMap, trusted: &[Truste
     client
 }
 
+/// Whether a proxy passed the request on, by its own account. Programs that call by themselves send
+/// none of these headers.
+pub(super) fn is_forwarded(headers: &HeaderMap) -> bool {
+    const OTHERS: [&str; 4] = ["forwarded", "via", "x-real-ip", "cf-connecting-ip"];
+    headers.keys().any(|name| {
+        let name = name.as_str();
+        name.starts_with("x-forwarded-") || OTHERS.contains(&name)
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

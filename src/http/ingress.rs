@@ -3,6 +3,10 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use http::HeaderMap;
+
+use super::forwarded::is_forwarded;
+
 /// How a connection reached the gateway; a request extension. Routes declare which kinds they take.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Ingress {
@@ -10,6 +14,16 @@ pub struct Ingress {
     pub kind: IngressKind,
     /// The client's address, where this way in knows it; for limits and the log, never for rights.
     pub client: Option<IpAddr>,
+}
+
+impl Ingress {
+    /// Whether a program of this machine sent the request, as far as that can be told: it came over
+    /// loopback, and carries no mark of a proxy. A narrowing of what a token is good for, never a
+    /// right by itself.
+    #[must_use]
+    pub fn is_direct(&self, headers: &HeaderMap) -> bool {
+        self.kind == IngressKind::Local && !is_forwarded(headers)
+    }
 }
 
 /// The ways in.
@@ -60,5 +74,30 @@ impl Origin {
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_came_over_loopback_and_by_no_proxy_is_direct() {
+        let direct = |kind: IngressKind, header: Option<&'static str>| {
+            let mut headers = HeaderMap::new();
+            headers.insert("user-agent", "x".parse().unwrap());
+            if let Some(name) = header {
+                let name: http::HeaderName = name.parse().unwrap();
+                headers.insert(name, "127.0.0.1".parse().unwrap());
+            }
+            Ingress { kind, client: Some(IpAddr::from([127, 0, 0, 1])) }.is_direct(&headers)
+        };
+        assert!(direct(IngressKind::Local, None));
+        for kind in [IngressKind::Tunnel, IngressKind::Lan, IngressKind::Admin] {
+            assert!(!direct(kind, None), "{kind:?}");
+        }
+        for name in ["x-forwarded-for", "X-Forwarded-Anything", "Forwarded", "via", "x-real-ip"] {
+            assert!(!direct(IngressKind::Local, Some(name)), "{name}");
+        }
     }
 }
