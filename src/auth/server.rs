@@ -171,20 +171,34 @@ impl AuthorizationServer {
         self.inner.endings.send_replace(());
     }
 
-    /// Done when a grant was revoked, or its client was. Dropping the future ends the watch.
+    /// Done when a grant or its client was revoked or has expired. Dropping the future ends the watch.
     pub async fn grant_ended(self, family: FamilyId) {
         let mut endings = self.inner.endings.subscribe();
-        while self.stands(&family) && endings.changed().await.is_ok() {}
+        while let Some(left) = self.left_of(&family) {
+            tokio::select! {
+                changed = endings.changed() => if changed.is_err() { return },
+                () = self.inner.clock.sleep(left) => {}
+            }
+        }
     }
 
-    /// Whether a grant is revoked by nobody; what cannot be read is taken to be as it was.
-    fn stands(&self, family: &FamilyId) -> bool {
+    /// How long a grant stands if nobody ends or renews it, or until it is to be looked at again; none
+    /// when it stands no more. What cannot be read is taken to be as it was.
+    fn left_of(&self, family: &FamilyId) -> Option<Duration> {
+        // A machine that is asleep stops timers, and no clock.
+        const LOOK_AGAIN: Duration = Duration::from_secs(600);
+        let now = self.now();
         let found = self.store().read::<_, StoreError>(|tx| {
-            let Some(family) = tx.family(family)? else { return Ok(false) };
-            let client = tx.client(&family.client_id)?;
-            Ok(family.revoked.is_none() && client.is_some_and(|it| it.is_active(self.now())))
+            let family = tx.family(family)?.filter(|it| it.revoked.is_none());
+            let Some(family) = family else { return Ok(None) };
+            let client = tx.client(&family.client_id)?.filter(|it| it.is_active(now));
+            Ok(client
+                .map(|it| it.expires_at.map_or(family.expires_at, |at| at.min(family.expires_at))))
         });
-        found.unwrap_or(true)
+        match found {
+            Ok(ends) => ends.filter(|ends| now < *ends).map(|ends| ends.since(now).min(LOOK_AGAIN)),
+            Err(_) => Some(LOOK_AGAIN),
+        }
     }
 
     pub(super) fn epoch(&self) -> u64 {
