@@ -34,12 +34,13 @@ Register-ArgumentCompleter -Native -CommandName 'gateway' -ScriptBlock {
             [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
             [CompletionResult]::new('serve', 'serve', [CompletionResultType]::ParameterValue, 'Run the gateway: open the tunnel, serve MCP, print the QR code')
             [CompletionResult]::new('mint-client', 'mint-client', [CompletionResultType]::ParameterValue, 'Make client credentials for Claude and print them once')
+            [CompletionResult]::new('mint-token', 'mint-token', [CompletionResultType]::ParameterValue, 'Make a bearer token for a script or a program that cannot sign in, and print it once')
             [CompletionResult]::new('doctor', 'doctor', [CompletionResultType]::ParameterValue, 'Check the set-up and name the cure of what is wrong')
             [CompletionResult]::new('pair', 'pair', [CompletionResultType]::ParameterValue, 'Pair a phone or browser: print a fresh link, QR code and consent code')
             [CompletionResult]::new('status', 'status', [CompletionResultType]::ParameterValue, 'Show what the running gateway does')
             [CompletionResult]::new('tasks', 'tasks', [CompletionResultType]::ParameterValue, 'Look at tasks, and answer what their agents ask')
             [CompletionResult]::new('projects', 'projects', [CompletionResultType]::ParameterValue, 'The folders that tasks may work in')
-            [CompletionResult]::new('clients', 'clients', [CompletionResultType]::ParameterValue, 'The clients that may sign in')
+            [CompletionResult]::new('clients', 'clients', [CompletionResultType]::ParameterValue, 'The clients that may sign in, and the tokens that you made')
             [CompletionResult]::new('devices', 'devices', [CompletionResultType]::ParameterValue, 'The phones and browsers that are paired')
             [CompletionResult]::new('config', 'config', [CompletionResultType]::ParameterValue, 'The configuration')
             [CompletionResult]::new('secrets', 'secrets', [CompletionResultType]::ParameterValue, 'Secrets in the keyring (or the secrets file)')
@@ -75,6 +76,23 @@ Register-ArgumentCompleter -Native -CommandName 'gateway' -ScriptBlock {
             [CompletionResult]::new('--log-format', '--log-format', [CompletionResultType]::ParameterName, 'How to log to stderr')
             [CompletionResult]::new('--public', '--public', [CompletionResultType]::ParameterName, 'Make a client without a secret')
             [CompletionResult]::new('--rotate', '--rotate', [CompletionResultType]::ParameterName, 'Give the client of this name a new secret; the old one stays valid for an hour')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print data as JSON (`"schema": 1`)')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say only what is necessary; log only errors')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say only what is necessary; log only errors')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Log more: -v debug, -vv trace')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Log more: -v debug, -vv trace')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'gateway;mint-token' {
+            [CompletionResult]::new('--name', '--name', [CompletionResultType]::ParameterName, 'A name to tell it by')
+            [CompletionResult]::new('--scope', '--scope', [CompletionResultType]::ParameterName, 'Allow this scope (observe, files, run); may be repeated; all of them otherwise')
+            [CompletionResult]::new('--project', '--project', [CompletionResultType]::ParameterName, 'Allow only this project; may be repeated')
+            [CompletionResult]::new('--expires', '--expires', [CompletionResultType]::ParameterName, 'Let it end after this time, 365d at most')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Read this configuration file instead of the usual one')
+            [CompletionResult]::new('--log-format', '--log-format', [CompletionResultType]::ParameterName, 'How to log to stderr')
+            [CompletionResult]::new('--allow-tunnel', '--allow-tunnel', [CompletionResultType]::ParameterName, 'Let it count through the tunnel too, not on this machine alone')
             [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print data as JSON (`"schema": 1`)')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say only what is necessary; log only errors')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say only what is necessary; log only errors')
@@ -376,9 +394,9 @@ Register-ArgumentCompleter -Native -CommandName 'gateway' -ScriptBlock {
             [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Log more: -v debug, -vv trace')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
-            [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List the clients')
-            [CompletionResult]::new('revoke', 'revoke', [CompletionResultType]::ParameterValue, 'Remove a client; its tokens are refused from now on')
-            [CompletionResult]::new('expire', 'expire', [CompletionResultType]::ParameterValue, 'Let a client work until a moment, then no more')
+            [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List the clients and tokens')
+            [CompletionResult]::new('revoke', 'revoke', [CompletionResultType]::ParameterValue, 'Remove a client or token; what it holds is refused from now on')
+            [CompletionResult]::new('expire', 'expire', [CompletionResultType]::ParameterValue, 'Let a client or token work until a moment, then no more')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
             break
         }
@@ -420,9 +438,9 @@ Register-ArgumentCompleter -Native -CommandName 'gateway' -ScriptBlock {
             break
         }
         'gateway;clients;help' {
-            [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List the clients')
-            [CompletionResult]::new('revoke', 'revoke', [CompletionResultType]::ParameterValue, 'Remove a client; its tokens are refused from now on')
-            [CompletionResult]::new('expire', 'expire', [CompletionResultType]::ParameterValue, 'Let a client work until a moment, then no more')
+            [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List the clients and tokens')
+            [CompletionResult]::new('revoke', 'revoke', [CompletionResultType]::ParameterValue, 'Remove a client or token; what it holds is refused from now on')
+            [CompletionResult]::new('expire', 'expire', [CompletionResultType]::ParameterValue, 'Let a client or token work until a moment, then no more')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
             break
         }
@@ -752,12 +770,13 @@ Register-ArgumentCompleter -Native -CommandName 'gateway' -ScriptBlock {
         'gateway;help' {
             [CompletionResult]::new('serve', 'serve', [CompletionResultType]::ParameterValue, 'Run the gateway: open the tunnel, serve MCP, print the QR code')
             [CompletionResult]::new('mint-client', 'mint-client', [CompletionResultType]::ParameterValue, 'Make client credentials for Claude and print them once')
+            [CompletionResult]::new('mint-token', 'mint-token', [CompletionResultType]::ParameterValue, 'Make a bearer token for a script or a program that cannot sign in, and print it once')
             [CompletionResult]::new('doctor', 'doctor', [CompletionResultType]::ParameterValue, 'Check the set-up and name the cure of what is wrong')
             [CompletionResult]::new('pair', 'pair', [CompletionResultType]::ParameterValue, 'Pair a phone or browser: print a fresh link, QR code and consent code')
             [CompletionResult]::new('status', 'status', [CompletionResultType]::ParameterValue, 'Show what the running gateway does')
             [CompletionResult]::new('tasks', 'tasks', [CompletionResultType]::ParameterValue, 'Look at tasks, and answer what their agents ask')
             [CompletionResult]::new('projects', 'projects', [CompletionResultType]::ParameterValue, 'The folders that tasks may work in')
-            [CompletionResult]::new('clients', 'clients', [CompletionResultType]::ParameterValue, 'The clients that may sign in')
+            [CompletionResult]::new('clients', 'clients', [CompletionResultType]::ParameterValue, 'The clients that may sign in, and the tokens that you made')
             [CompletionResult]::new('devices', 'devices', [CompletionResultType]::ParameterValue, 'The phones and browsers that are paired')
             [CompletionResult]::new('config', 'config', [CompletionResultType]::ParameterValue, 'The configuration')
             [CompletionResult]::new('secrets', 'secrets', [CompletionResultType]::ParameterValue, 'Secrets in the keyring (or the secrets file)')
@@ -771,6 +790,9 @@ Register-ArgumentCompleter -Native -CommandName 'gateway' -ScriptBlock {
             break
         }
         'gateway;help;mint-client' {
+            break
+        }
+        'gateway;help;mint-token' {
             break
         }
         'gateway;help;doctor' {
@@ -833,9 +855,9 @@ Register-ArgumentCompleter -Native -CommandName 'gateway' -ScriptBlock {
             break
         }
         'gateway;help;clients' {
-            [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List the clients')
-            [CompletionResult]::new('revoke', 'revoke', [CompletionResultType]::ParameterValue, 'Remove a client; its tokens are refused from now on')
-            [CompletionResult]::new('expire', 'expire', [CompletionResultType]::ParameterValue, 'Let a client work until a moment, then no more')
+            [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List the clients and tokens')
+            [CompletionResult]::new('revoke', 'revoke', [CompletionResultType]::ParameterValue, 'Remove a client or token; what it holds is refused from now on')
+            [CompletionResult]::new('expire', 'expire', [CompletionResultType]::ParameterValue, 'Let a client or token work until a moment, then no more')
             break
         }
         'gateway;help;clients;list' {

@@ -40,6 +40,9 @@ _gateway() {
             gateway,mint-client)
                 cmd="gateway__subcmd__mint__subcmd__client"
                 ;;
+            gateway,mint-token)
+                cmd="gateway__subcmd__mint__subcmd__token"
+                ;;
             gateway,pair)
                 cmd="gateway__subcmd__pair"
                 ;;
@@ -156,6 +159,9 @@ _gateway() {
                 ;;
             gateway__subcmd__help,mint-client)
                 cmd="gateway__subcmd__help__subcmd__mint__subcmd__client"
+                ;;
+            gateway__subcmd__help,mint-token)
+                cmd="gateway__subcmd__help__subcmd__mint__subcmd__token"
                 ;;
             gateway__subcmd__help,pair)
                 cmd="gateway__subcmd__help__subcmd__pair"
@@ -389,7 +395,7 @@ _gateway() {
 
     case "${cmd}" in
         gateway)
-            opts="-q -v -h -V --config --json --log-format --quiet --verbose --help --version serve mint-client doctor pair status tasks projects clients devices config secrets service completions man help"
+            opts="-q -v -h -V --config --json --log-format --quiet --verbose --help --version serve mint-client mint-token doctor pair status tasks projects clients devices config secrets service completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -937,7 +943,7 @@ _gateway() {
             return 0
             ;;
         gateway__subcmd__help)
-            opts="serve mint-client doctor pair status tasks projects clients devices config secrets service completions man help"
+            opts="serve mint-client mint-token doctor pair status tasks projects clients devices config secrets service completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1175,6 +1181,20 @@ _gateway() {
             return 0
             ;;
         gateway__subcmd__help__subcmd__mint__subcmd__client)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        gateway__subcmd__help__subcmd__mint__subcmd__token)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -1562,6 +1582,44 @@ _gateway() {
                     return 0
                     ;;
                 --project)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "auto pretty json" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        gateway__subcmd__mint__subcmd__token)
+            opts="-q -v -h --name --scope --project --expires --allow-tunnel --config --json --log-format --quiet --verbose --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --scope)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --project)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --expires)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -31,12 +31,13 @@ set edit:completion:arg-completer[gateway] = {|@words|
             cand --version 'Print version'
             cand serve 'Run the gateway: open the tunnel, serve MCP, print the QR code'
             cand mint-client 'Make client credentials for Claude and print them once'
+            cand mint-token 'Make a bearer token for a script or a program that cannot sign in, and print it once'
             cand doctor 'Check the set-up and name the cure of what is wrong'
             cand pair 'Pair a phone or browser: print a fresh link, QR code and consent code'
             cand status 'Show what the running gateway does'
             cand tasks 'Look at tasks, and answer what their agents ask'
             cand projects 'The folders that tasks may work in'
-            cand clients 'The clients that may sign in'
+            cand clients 'The clients that may sign in, and the tokens that you made'
             cand devices 'The phones and browsers that are paired'
             cand config 'The configuration'
             cand secrets 'Secrets in the keyring (or the secrets file)'
@@ -70,6 +71,22 @@ set edit:completion:arg-completer[gateway] = {|@words|
             cand --log-format 'How to log to stderr'
             cand --public 'Make a client without a secret'
             cand --rotate 'Give the client of this name a new secret; the old one stays valid for an hour'
+            cand --json 'Print data as JSON (`"schema": 1`)'
+            cand -q 'Say only what is necessary; log only errors'
+            cand --quiet 'Say only what is necessary; log only errors'
+            cand -v 'Log more: -v debug, -vv trace'
+            cand --verbose 'Log more: -v debug, -vv trace'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'gateway;mint-token'= {
+            cand --name 'A name to tell it by'
+            cand --scope 'Allow this scope (observe, files, run); may be repeated; all of them otherwise'
+            cand --project 'Allow only this project; may be repeated'
+            cand --expires 'Let it end after this time, 365d at most'
+            cand --config 'Read this configuration file instead of the usual one'
+            cand --log-format 'How to log to stderr'
+            cand --allow-tunnel 'Let it count through the tunnel too, not on this machine alone'
             cand --json 'Print data as JSON (`"schema": 1`)'
             cand -q 'Say only what is necessary; log only errors'
             cand --quiet 'Say only what is necessary; log only errors'
@@ -339,9 +356,9 @@ set edit:completion:arg-completer[gateway] = {|@words|
             cand --verbose 'Log more: -v debug, -vv trace'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
-            cand list 'List the clients'
-            cand revoke 'Remove a client; its tokens are refused from now on'
-            cand expire 'Let a client work until a moment, then no more'
+            cand list 'List the clients and tokens'
+            cand revoke 'Remove a client or token; what it holds is refused from now on'
+            cand expire 'Let a client or token work until a moment, then no more'
             cand help 'Print this message or the help of the given subcommand(s)'
         }
         &'gateway;clients;list'= {
@@ -379,9 +396,9 @@ set edit:completion:arg-completer[gateway] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'gateway;clients;help'= {
-            cand list 'List the clients'
-            cand revoke 'Remove a client; its tokens are refused from now on'
-            cand expire 'Let a client work until a moment, then no more'
+            cand list 'List the clients and tokens'
+            cand revoke 'Remove a client or token; what it holds is refused from now on'
+            cand expire 'Let a client or token work until a moment, then no more'
             cand help 'Print this message or the help of the given subcommand(s)'
         }
         &'gateway;clients;help;list'= {
@@ -668,12 +685,13 @@ set edit:completion:arg-completer[gateway] = {|@words|
         &'gateway;help'= {
             cand serve 'Run the gateway: open the tunnel, serve MCP, print the QR code'
             cand mint-client 'Make client credentials for Claude and print them once'
+            cand mint-token 'Make a bearer token for a script or a program that cannot sign in, and print it once'
             cand doctor 'Check the set-up and name the cure of what is wrong'
             cand pair 'Pair a phone or browser: print a fresh link, QR code and consent code'
             cand status 'Show what the running gateway does'
             cand tasks 'Look at tasks, and answer what their agents ask'
             cand projects 'The folders that tasks may work in'
-            cand clients 'The clients that may sign in'
+            cand clients 'The clients that may sign in, and the tokens that you made'
             cand devices 'The phones and browsers that are paired'
             cand config 'The configuration'
             cand secrets 'Secrets in the keyring (or the secrets file)'
@@ -685,6 +703,8 @@ set edit:completion:arg-completer[gateway] = {|@words|
         &'gateway;help;serve'= {
         }
         &'gateway;help;mint-client'= {
+        }
+        &'gateway;help;mint-token'= {
         }
         &'gateway;help;doctor'= {
         }
@@ -730,9 +750,9 @@ set edit:completion:arg-completer[gateway] = {|@words|
         &'gateway;help;projects;remove'= {
         }
         &'gateway;help;clients'= {
-            cand list 'List the clients'
-            cand revoke 'Remove a client; its tokens are refused from now on'
-            cand expire 'Let a client work until a moment, then no more'
+            cand list 'List the clients and tokens'
+            cand revoke 'Remove a client or token; what it holds is refused from now on'
+            cand expire 'Let a client or token work until a moment, then no more'
         }
         &'gateway;help;clients;list'= {
         }

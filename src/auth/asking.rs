@@ -40,6 +40,7 @@ impl AuthorizationServer {
     fn registered(&self, id: &ClientId) -> Result<Client, PageError> {
         let client = self.store().read(|tx| tx.client(id))?;
         let client = client.filter(|client| client.is_active(self.now()));
+        let client = client.filter(|client| client.registration != Registration::Token);
         let client = client.ok_or(PageError::UnknownClient)?;
         if !self.settings().admits(client.registration) {
             return Err(PageError::WayClosed);
@@ -112,6 +113,7 @@ pub(super) fn approve(tx: &mut WriteTx<'_>, client: Client) -> Result<(), PageEr
     let row = row.filter(|_| !ended);
     let approved = match client.registration {
         Registration::Static => return row.map(|_| ()).ok_or(PageError::UnknownClient),
+        Registration::Token => return Err(PageError::UnknownClient),
         Registration::Dynamic => {
             let row = row.ok_or(PageError::UnknownClient)?;
             if row.approved_at.is_some() {

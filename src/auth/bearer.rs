@@ -16,8 +16,8 @@ use super::resource::audience;
 use super::server::AuthorizationServer;
 use super::token::TOKEN_BYTES_MAX;
 use crate::clock::Timestamp;
-use crate::http::Origin;
-use crate::model::{ClientId, FamilyId, ProjectAccess, Scope, Scopes, TokenDigest};
+use crate::http::{Ingress, Origin};
+use crate::model::{Audience, ClientId, FamilyId, ProjectAccess, Scope, Scopes, TokenDigest};
 use crate::store::{StoreError, WriteTx};
 
 /// Good tokens remembered at a time.
@@ -42,6 +42,8 @@ pub struct AuthorizedRequest {
     pub family: FamilyId,
     /// The projects it may touch.
     pub projects: ProjectAccess,
+    /// Whether its token counts only for programs on this machine.
+    local_only: bool,
 }
 
 impl AuthorizedRequest {
@@ -58,10 +60,24 @@ impl AuthorizedRequest {
         let needed = self.scopes.iter().chain([scope]).collect();
         Err(Challenge::insufficient_scope(origin, needed))
     }
+
+    /// Holds a token for this machine alone to it.
+    fn check_way(
+        &self,
+        origin: &Origin,
+        is_direct: impl FnOnce() -> bool,
+    ) -> Result<(), Challenge> {
+        if !self.local_only || is_direct() {
+            return Ok(());
+        }
+        // It is out in the world, or its owner wonders why it does not work: the log tells both.
+        tracing::warn!(client = %self.client_id, %origin, "a token for this machine alone was refused");
+        Err(Challenge::invalid_token(origin))
+    }
 }
 
 impl AuthorizationServer {
-    /// Checks the bearer of a request that came to `origin`. Never waits for the writer.
+    /// Checks the bearer of a request that came to `origin` by `ingress`. Never waits for the writer.
     ///
     /// # Errors
     ///
@@ -70,6 +86,7 @@ impl AuthorizationServer {
         &self,
         headers: &HeaderMap,
         origin: &Origin,
+        ingress: Ingress,
     ) -> Result<Arc<AuthorizedRequest>, Challenge> {
         let token = match presented(headers) {
             Presented::Nothing => return Err(Challenge::missing(origin)),
@@ -79,19 +96,22 @@ impl AuthorizationServer {
         // Read before the store is: a revocation in between makes what is remembered stale.
         let epoch = self.epoch();
         let now = self.now();
-        if let Some(request) = self.bearers().find(&token, epoch, now, origin) {
-            if let Some(generation) = request.mark {
-                self.marks().note(&request.request, generation, now);
+        let is_direct = || ingress.is_direct(headers);
+        if let Some(found) = self.bearers().find(&token, epoch, now, origin) {
+            found.request.check_way(origin, is_direct)?;
+            if let Some(generation) = found.mark {
+                self.marks().note(&found.request, generation, now);
             }
-            return Ok(request.request);
+            return Ok(found.request);
         }
-        self.look_up(&token, origin, epoch, now)
+        self.look_up(&token, origin, is_direct, epoch, now)
     }
 
     fn look_up(
         &self,
         digest: &TokenDigest,
         origin: &Origin,
+        is_direct: impl FnOnce() -> bool,
         epoch: u64,
         now: Timestamp,
     ) -> Result<Arc<AuthorizedRequest>, Challenge> {
@@ -101,9 +121,12 @@ impl AuthorizationServer {
         })?;
         let Some(mut row) = found else { return Err(Challenge::invalid_token(origin)) };
         row.family.newest_used |= self.marks().saw(&row.family.id, row.family.generation);
-        let good = row.client.is_active(now)
-            && row.family.admits(&row.token, now)
-            && row.family.audience == audience(origin);
+        let is_meant = match &row.family.audience {
+            Audience::Origin(_) => row.family.audience == audience(origin),
+            // The way of each request is checked besides, also when the token is remembered.
+            Audience::Local | Audience::Anywhere => true,
+        };
+        let good = is_meant && row.client.is_active(now) && row.family.admits(&row.token, now);
         if !good {
             return Err(Challenge::invalid_token(origin));
         }
@@ -114,7 +137,9 @@ impl AuthorizationServer {
             scopes: row.family.scopes,
             family: row.family.id,
             projects: row.client.projects,
+            local_only: row.family.audience == Audience::Local,
         });
+        request.check_way(origin, is_direct)?;
         self.marks().note(&request, row.token.generation, now);
         // One of a replaced pair is judged anew each time: its end depends on the others.
         if row.token.superseded.is_none() {

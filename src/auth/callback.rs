@@ -16,6 +16,7 @@ pub(super) fn accept(uri: &str, client: &Client, settings: &AuthSettings) -> Opt
     let accepted = RedirectUri::accept(uri, settings);
     match client.registration {
         Registration::Static => accepted,
+        Registration::Token => None,
         Registration::Dynamic => accepted.filter(|_| named()),
         Registration::Document => {
             let location = Location::accept(client.id.as_str())?;

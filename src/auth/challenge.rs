@@ -92,7 +92,9 @@ impl IntoResponse for Challenge {
             }
             ChallengeKind::InvalidToken => (
                 "invalid_token",
-                "the access token is unknown, expired, revoked or was issued for another address",
+                // One text for all: whoever found a token does not learn where it would be good.
+                "the access token is unknown, expired or revoked, or it was issued for another \
+                 address, or for use on the gateway's own machine alone",
             ),
             ChallengeKind::InsufficientScope => {
                 ("insufficient_scope", "the access token lacks a scope that this needs")

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::digest::OpaqueToken;
 use super::server::AuthorizationServer;
+use super::static_token::{TOKEN_DAYS_MAX, within_life};
 use crate::clock::Timestamp;
 use crate::model::{
     Client, ClientId, ClientKind, ClientSecret, ProjectAccess, Registration, RevocationReason,
@@ -60,8 +61,11 @@ pub enum ClientError {
     #[error("the client {0} is revoked")]
     Revoked(ClientId),
     /// The client has no secret to rotate.
-    #[error("the client {0} is public: it has no secret to rotate")]
-    Public(ClientId),
+    #[error("the client {0} has no secret to rotate")]
+    NoSecret(ClientId),
+    /// A token that would live for too long.
+    #[error("a token ends {} days after it was made at the latest", TOKEN_DAYS_MAX)]
+    TokenLife,
     /// Every secret that can be replaced was promised to stay valid for a while yet.
     #[error(
         "the client {id} has {SECRETS_MAX} valid secrets, and no more: the next of them ends at {until}"
@@ -86,7 +90,10 @@ impl ClientError {
             Self::Scopes => "name scopes with --scope, or leave it out for all of them",
             Self::Projects => "leave --project out to allow every project",
             Self::Unknown(_) => "`gateway clients list` shows the clients",
-            Self::Revoked(_) | Self::Public(_) => "make a new client with `gateway mint-client`",
+            Self::Revoked(_) | Self::NoSecret(_) => "make a new client with `gateway mint-client`",
+            Self::TokenLife => {
+                "name an earlier end, or make another token then with `gateway mint-token`"
+            }
             Self::SecretsPromised { .. } => {
                 "use the newest secret, or rotate again after that; a leaked one ends at once with \
                  `gateway clients revoke`"
@@ -103,44 +110,50 @@ impl AuthorizationServer {
     ///
     /// [`ClientError`]; then nothing was stored.
     pub async fn mint(&self, new: NewClient) -> Result<Minted, ClientError> {
-        let name = new.name.trim().to_owned();
-        if !is_showable(&name) {
-            return Err(ClientError::Name);
-        }
-        if new.scopes.and(Scopes::of_tools()).is_empty() {
-            return Err(ClientError::Scopes);
-        }
-        if new.projects.len() > PROJECTS_MAX {
-            return Err(ClientError::Projects);
-        }
-        let now = self.now();
         let secret = (!new.public).then(|| self.random("gws_"));
         let kind = match &secret {
             None => ClientKind::Public,
-            Some(secret) => ClientKind::Confidential { secrets: vec![stored(secret, now)] },
+            Some(secret) => ClientKind::Confidential { secrets: vec![stored(secret, self.now())] },
         };
-        let projects = if new.projects.is_empty() {
-            ProjectAccess::All
-        } else {
-            ProjectAccess::Only(new.projects)
-        };
-        let client = Client {
+        let client = self.own(&new.name, new.scopes, new.projects, kind)?;
+        let row = client.clone();
+        self.store().write(move |tx| tx.save_client(&row)).await?;
+        Ok(Minted { client, secret, old_secret_until: None })
+    }
+
+    /// A client of the owner's own that may be stored.
+    pub(super) fn own(
+        &self,
+        name: &str,
+        scopes: Scopes,
+        projects: Vec<String>,
+        kind: ClientKind,
+    ) -> Result<Client, ClientError> {
+        let name = name.trim().to_owned();
+        if !is_showable(&name) {
+            return Err(ClientError::Name);
+        }
+        if scopes.and(Scopes::of_tools()).is_empty() {
+            return Err(ClientError::Scopes);
+        }
+        if projects.len() > PROJECTS_MAX {
+            return Err(ClientError::Projects);
+        }
+        let all = projects.is_empty();
+        Ok(Client {
             id: ClientId::random(self.entropy()),
             name,
             registration: Registration::Static,
             redirect_uris: Vec::new(),
             approved_at: None,
             kind,
-            scopes: new.scopes,
-            projects,
-            created_at: now,
+            scopes,
+            projects: if all { ProjectAccess::All } else { ProjectAccess::Only(projects) },
+            created_at: self.now(),
             expires_at: None,
             revoked_at: None,
             last_used_at: None,
-        };
-        let row = client.clone();
-        self.store().write(move |tx| tx.save_client(&row)).await?;
-        Ok(Minted { client, secret, old_secret_until: None })
+        })
     }
 
     /// Gives a client a new secret; the one before stays valid for `keep_old_for`, and those before
@@ -161,8 +174,10 @@ impl AuthorizationServer {
             .store()
             .write(move |tx| {
                 let mut client = living(tx.client(&id)?, &id)?;
-                let ClientKind::Confidential { secrets } = &mut client.kind else {
-                    return Err(ClientError::Public(id));
+                let secrets = match &mut client.kind {
+                    // A token is a client whose secrets are none.
+                    ClientKind::Confidential { secrets } if !secrets.is_empty() => secrets,
+                    _ => return Err(ClientError::NoSecret(id)),
                 };
                 secrets.retain(|secret| secret.is_valid(now));
                 if secrets.len() >= SECRETS_MAX {
@@ -234,7 +249,8 @@ impl AuthorizationServer {
     ///
     /// # Errors
     ///
-    /// [`ClientError::Unknown`], [`ClientError::Revoked`], or the database's.
+    /// [`ClientError::Unknown`], [`ClientError::Revoked`], [`ClientError::TokenLife`], or the
+    /// database's.
     pub async fn expire(
         &self,
         id: &ClientId,
@@ -245,6 +261,9 @@ impl AuthorizationServer {
             .store()
             .write(move |tx| {
                 let mut client = living(tx.client(&id)?, &id)?;
+                if client.registration == Registration::Token {
+                    within_life(at, client.created_at)?;
+                }
                 client.expires_at = at;
                 tx.save_client(&client)?;
                 Ok::<_, ClientError>(client)

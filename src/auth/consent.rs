@@ -333,7 +333,7 @@ impl AuthorizationServer {
 
 fn known_by(client: &Client) -> KnownBy {
     match client.registration {
-        Registration::Static => KnownBy::Owner,
+        Registration::Static | Registration::Token => KnownBy::Owner,
         Registration::Dynamic => KnownBy::Itself,
         Registration::Document => Location::accept(client.id.as_str()).map_or(
             // No such id is ever stored.

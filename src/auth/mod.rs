@@ -36,6 +36,7 @@ pub mod routes;
 mod seal;
 mod server;
 mod settings;
+mod static_token;
 mod token;
 
 pub use self::bearer::AuthorizedRequest;
@@ -51,4 +52,5 @@ pub use self::pairing::{ConsentCode, Pairing, PairingBook};
 pub use self::params::{InvalidParams, Params};
 pub use self::server::AuthorizationServer;
 pub use self::settings::{AuthSettings, InvalidSetting};
+pub use self::static_token::{MintedToken, NewToken};
 pub use self::token::TokenResponse;

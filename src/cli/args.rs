@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use clap::builder::{PathBufValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::config::Span;
 use crate::qr::QrFormat;
 
 /// Hand work from Claude on your phone to the agents on your own machine.
@@ -57,6 +58,8 @@ pub enum Command {
     Serve(ServeArgs),
     /// Make client credentials for Claude and print them once
     MintClient(MintClientArgs),
+    /// Make a bearer token for a script or a program that cannot sign in, and print it once
+    MintToken(MintTokenArgs),
     /// Check the set-up and name the cure of what is wrong
     Doctor(DoctorArgs),
     /// Pair a phone or browser: print a fresh link, QR code and consent code
@@ -69,7 +72,7 @@ pub enum Command {
     /// The folders that tasks may work in
     #[command(subcommand)]
     Projects(ProjectsCommand),
-    /// The clients that may sign in
+    /// The clients that may sign in, and the tokens that you made
     #[command(subcommand)]
     Clients(ClientsCommand),
     /// The phones and browsers that are paired
@@ -138,6 +141,26 @@ pub struct MintClientArgs {
     /// Give the client of this name a new secret; the old one stays valid for an hour
     #[arg(long, conflicts_with_all = ["scopes", "projects"])]
     pub rotate: bool,
+}
+
+/// Arguments of `mint-token`.
+#[derive(Args, Clone, Debug)]
+pub struct MintTokenArgs {
+    /// A name to tell it by
+    #[arg(long, default_value = "token")]
+    pub name: String,
+    /// Allow this scope (observe, files, run); may be repeated; all of them otherwise
+    #[arg(long = "scope", value_name = "SCOPE")]
+    pub scopes: Vec<String>,
+    /// Allow only this project; may be repeated
+    #[arg(long = "project", value_name = "PROJECT")]
+    pub projects: Vec<String>,
+    /// Let it end after this time, 365d at most
+    #[arg(long, value_name = "DURATION", default_value = "90d")]
+    pub expires: Span,
+    /// Let it count through the tunnel too, not on this machine alone
+    #[arg(long)]
+    pub allow_tunnel: bool,
 }
 
 /// Arguments of `doctor`.
@@ -268,14 +291,14 @@ pub enum ProjectsCommand {
 /// `gateway clients …`
 #[derive(Debug, Subcommand)]
 pub enum ClientsCommand {
-    /// List the clients
+    /// List the clients and tokens
     List,
-    /// Remove a client; its tokens are refused from now on
+    /// Remove a client or token; what it holds is refused from now on
     Revoke {
         /// Its id or name
         client: String,
     },
-    /// Let a client work until a moment, then no more
+    /// Let a client or token work until a moment, then no more
     Expire {
         /// Its id or name
         client: String,

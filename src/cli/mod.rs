@@ -91,6 +91,7 @@ fn run(cli: Cli) -> Result<(), CliError> {
         Command::Clients(command) => on_runtime(commands::clients::run(&context, command)),
         Command::Devices(command) => on_runtime(commands::devices::run(&context, command)),
         Command::MintClient(args) => on_runtime(commands::mint_client::run(&context, args)),
+        Command::MintToken(args) => on_runtime(commands::mint_token::run(&context, args)),
         Command::Pair(args) => on_runtime(commands::pair::run(&context, args)),
         Command::Status(args) => on_runtime(commands::status::run(&context, args)),
         Command::Serve(args) => commands::serve::run(&context, &args),

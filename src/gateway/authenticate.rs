@@ -9,7 +9,7 @@ use http::Response;
 use http::request::Parts;
 
 use crate::auth::{AuthorizationServer, Challenge};
-use crate::http::Origin;
+use crate::http::{Ingress, IngressKind, Origin};
 use crate::mcp::{Authenticate, Principal};
 use crate::model::{Caller, ProjectAccess, Scope};
 use crate::web;
@@ -37,7 +37,7 @@ impl Authenticate for Bearers {
         let origin = origin(parts);
         let request = self
             .0
-            .check_bearer(&parts.headers, &origin)
+            .check_bearer(&parts.headers, &origin, ingress(parts))
             .map_err(|challenge| Box::new(challenge.into_response()))?;
         let projects = match &request.projects {
             ProjectAccess::All => None,
@@ -79,4 +79,10 @@ impl Authenticate for Bearers {
 fn origin(parts: &Parts) -> Origin {
     let found = parts.extensions.get::<Origin>().cloned();
     found.unwrap_or_else(|| Origin::new("http", "localhost"))
+}
+
+/// The same guard tells the way in; a request without one came by none that anything is granted to.
+fn ingress(parts: &Parts) -> Ingress {
+    let found = parts.extensions.get::<Ingress>().copied();
+    found.unwrap_or(Ingress { kind: IngressKind::Tunnel, client: None })
 }

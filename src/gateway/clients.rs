@@ -4,9 +4,9 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::admin::{CallError, CallErrorKind};
-use crate::auth::{AuthorizationServer, ClientError, Minted, NewClient};
+use crate::auth::{AuthorizationServer, ClientError, Minted, NewClient, NewToken};
 use crate::clock::{Clock, Timestamp};
-use crate::model::{Client, ClientId, ProjectAccess, Registration, Scope, Scopes};
+use crate::model::{Audience, Client, ClientId, ProjectAccess, Registration, Scope, Scopes};
 use crate::secret::{Secret, SecretError, SecretName, Secrets};
 use std::sync::Arc;
 
@@ -46,12 +46,14 @@ impl Clients {
                 "`auth.registration` leaves out \"static\": such a client could not connect";
             return Err(CallError::invalid(message, "add \"static\" to `auth.registration`"));
         }
-        if self.own_called(name)?.is_some() {
+        if self.static_called(name)?.is_some() {
             let message = format!("there is a client called {name} already");
             let hint = "choose another --name, give it a new secret with --rotate, or remove it with `gateway clients revoke`";
             return Err(CallError::invalid(message, hint));
         }
-        let scopes = parse_scopes(scopes)?;
+        // Refreshing is always allowed.
+        let scopes = parse_scopes(scopes, Scopes::all())?.iter();
+        let scopes = scopes.chain([Scope::OfflineAccess]).collect();
         if !public {
             self.vault_answers().await?;
         }
@@ -65,13 +67,42 @@ impl Clients {
         Ok(self.minted_json(&minted))
     }
 
+    /// Makes a token; `{token, name, scopes, client_id, expires_at, audience}`. No vault keeps it.
+    ///
+    /// # Errors
+    ///
+    /// When the name, a scope or the lifetime does not do; then nothing was made.
+    pub(super) async fn mint_token(
+        &self,
+        name: &str,
+        scopes: &[String],
+        projects: &[String],
+        lifetime: Duration,
+        anywhere: bool,
+    ) -> Result<Value, CallError> {
+        let mut clients = self.auth.clients().map_err(refusal)?.into_iter();
+        if clients.any(|it| it.is_own() && it.revoked_at.is_none() && it.name == name.trim()) {
+            let message = format!("there is a client or token called {name} already");
+            let hint = "choose another --name, or end that one with `gateway clients revoke`";
+            return Err(CallError::invalid(message, hint));
+        }
+        let scopes = parse_scopes(scopes, Scopes::of_tools())?;
+        let (name, projects) = (name.to_owned(), projects.to_vec());
+        let new = NewToken { name, scopes, projects, lifetime, anywhere };
+        let minted = self.auth.mint_token(new).await.map_err(refusal)?;
+        let mut shown = self.client_json(&minted.client)?;
+        shown["schema"] = 1.into();
+        shown["token"] = minted.token.expose().into();
+        Ok(shown)
+    }
+
     /// Gives the client called `name` a new secret.
     ///
     /// # Errors
     ///
     /// When there is no such client, it is public, or the vault does not answer.
     pub(super) async fn rotate(&self, name: &str) -> Result<Value, CallError> {
-        let client = match self.own_called(name)? {
+        let client = match self.static_called(name)? {
             Some(client) => client,
             None => self.find(name)?,
         };
@@ -87,9 +118,9 @@ impl Clients {
     ///
     /// When the database cannot be read.
     pub(super) fn list(&self) -> Result<Value, CallError> {
-        let now = self.clock.now();
         let clients = self.auth.clients().map_err(refusal)?;
-        let clients: Vec<Value> = clients.iter().map(|client| client_json(client, now)).collect();
+        let clients = clients.iter().map(|client| self.client_json(client));
+        let clients = clients.collect::<Result<Vec<Value>, CallError>>()?;
         Ok(json!({ "schema": 1, "clients": clients }))
     }
 
@@ -176,11 +207,8 @@ impl Clients {
         let living = || clients.iter().filter(|client| client.revoked_at.is_none());
         let named = |own: bool| {
             living().filter(move |client| {
-                let counts = match client.registration {
-                    Registration::Static => own,
-                    _ => !own && client.approved_at.is_some(),
-                };
-                client.name == which && counts
+                let counts = own || client.approved_at.is_some();
+                client.name == which && client.is_own() == own && counts
             })
         };
         let mut found: Vec<&Client> = living().filter(|it| it.id.as_str() == which).collect();
@@ -202,7 +230,7 @@ impl Clients {
         }
     }
 
-    fn own_called(&self, name: &str) -> Result<Option<Client>, CallError> {
+    fn static_called(&self, name: &str) -> Result<Option<Client>, CallError> {
         let clients = self.auth.clients().map_err(refusal)?;
         Ok(clients.into_iter().find(|client| {
             client.registration == Registration::Static
@@ -210,53 +238,55 @@ impl Clients {
                 && client.name == name
         }))
     }
+
+    fn client_json(&self, client: &Client) -> Result<Value, CallError> {
+        let now = self.clock.now();
+        let state = match client {
+            Client { revoked_at: Some(_), .. } => "revoked",
+            client if !client.is_active(now) => "expired",
+            client if client.is_approved(now) => "active",
+            _ => "waiting",
+        };
+        let approved_at =
+            if client.is_own() { Some(client.created_at) } else { client.approved_at };
+        let projects = match &client.projects {
+            ProjectAccess::All => None,
+            ProjectAccess::Only(projects) => Some(projects),
+        };
+        // The grants of others are bound to the addresses that they signed in at.
+        let audience = match client.registration {
+            Registration::Token => self.auth.audience_of(&client.id).map_err(refusal)?,
+            _ => None,
+        };
+        Ok(json!({
+            "client_id": client.id,
+            "name": client.name,
+            "kind": client.registration.name(),
+            "public": !client.is_confidential(),
+            "scopes": client.scopes.names(),
+            "projects": projects,
+            "state": state,
+            "created_at": client.created_at.to_string(),
+            "approved_at": approved_at.map(|at| at.to_string()),
+            "expires_at": client.expires_at.map(|at| at.to_string()),
+            "last_used_at": client.last_used_at.map(|at| at.to_string()),
+            "audience": audience.as_ref().map(Audience::as_str),
+        }))
+    }
 }
 
-fn client_json(client: &Client, now: Timestamp) -> Value {
-    let state = match client {
-        Client { revoked_at: Some(_), .. } => "revoked",
-        client if !client.is_active(now) => "expired",
-        client if client.is_approved(now) => "active",
-        _ => "waiting",
-    };
-    let approved_at = match client.registration {
-        Registration::Static => Some(client.created_at),
-        _ => client.approved_at,
-    };
-    let projects = match &client.projects {
-        ProjectAccess::All => None,
-        ProjectAccess::Only(projects) => Some(projects),
-    };
-    json!({
-        "client_id": client.id,
-        "name": client.name,
-        "kind": client.registration.name(),
-        "public": !client.is_confidential(),
-        "scopes": client.scopes.names(),
-        "projects": projects,
-        "state": state,
-        "created_at": client.created_at.to_string(),
-        "approved_at": approved_at.map(|at| at.to_string()),
-        "expires_at": client.expires_at.map(|at| at.to_string()),
-        "last_used_at": client.last_used_at.map(|at| at.to_string()),
-    })
-}
-
-/// All scopes when none is named; refreshing is always allowed.
-fn parse_scopes(names: &[String]) -> Result<Scopes, CallError> {
+/// The scopes of these names, each of which is one of `known`; all of those when none is named.
+fn parse_scopes(names: &[String], known: Scopes) -> Result<Scopes, CallError> {
     if names.is_empty() {
-        return Ok(Scopes::all());
+        return Ok(known);
     }
-    let known = Scopes::all().names().join(", ");
-    for name in names {
-        if Scope::from_name(name).is_none() {
-            return Err(CallError::invalid(
-                format!("there is no scope `{name}`"),
-                format!("use {known}"),
-            ));
-        }
-    }
-    Ok(Scopes::from_text(&format!("{} {}", names.join(" "), Scope::OfflineAccess.name())))
+    let scopes = names.iter().map(|name| {
+        Scope::from_name(name).filter(|scope| known.contains(*scope)).ok_or_else(|| {
+            let message = format!("there is no scope `{name}` to give");
+            CallError::invalid(message, format!("use {}", known.names().join(", ")))
+        })
+    });
+    scopes.collect()
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "the form that map_err takes")]

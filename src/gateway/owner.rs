@@ -86,6 +86,11 @@ impl Owner {
                     self.clients.mint(&name, &scopes, &projects, public).await
                 }
             }
+            Call::MintToken { name, scopes, projects, lifetime_secs, anywhere } => {
+                self.check_projects(&projects)?;
+                let lifetime = Duration::from_secs(lifetime_secs);
+                self.clients.mint_token(&name, &scopes, &projects, lifetime, anywhere).await
+            }
             Call::ListClients => self.clients.list(),
             Call::RevokeClient { client } => self.clients.revoke(&client).await,
             Call::ExpireClient { client, at } => self.clients.expire(&client, at).await,

@@ -18,7 +18,7 @@ pub struct Client {
     /// everybody hold for it.
     #[serde(default)]
     pub redirect_uris: Vec<String>,
-    /// When the owner first allowed it to connect. A static client was allowed by being made.
+    /// When the owner first allowed it to connect. What he made himself was allowed by that.
     #[serde(default)]
     pub approved_at: Option<Timestamp>,
     /// Whether it proves itself with a secret.
@@ -44,11 +44,16 @@ impl Client {
         self.revoked_at.is_none() && self.expires_at.is_none_or(|at| now < at)
     }
 
+    /// Whether the owner made it himself.
+    #[must_use]
+    pub const fn is_own(&self) -> bool {
+        matches!(self.registration, Registration::Static | Registration::Token)
+    }
+
     /// Whether the owner has allowed it before, so that a paired device's tap is enough.
     #[must_use]
     pub fn is_approved(&self, now: Timestamp) -> bool {
-        let approved = self.registration == Registration::Static || self.approved_at.is_some();
-        approved && self.is_active(now)
+        (self.is_own() || self.approved_at.is_some()) && self.is_active(now)
     }
 
     /// Whether it proves itself with a secret (RFC 6749 §2.1).
@@ -70,16 +75,20 @@ pub enum Registration {
     /// By itself, at `/register` (RFC 7591). Nobody vouches for what it says.
     #[serde(rename = "dcr")]
     Dynamic,
+    /// As a bearer token that the owner made at the terminal. It signs in nowhere: it has no redirect
+    /// URI and no secret, and its one token is never renewed.
+    Token,
 }
 
 impl Registration {
-    /// The word of the config file.
+    /// The word for it, in the config file where that names it.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Static => "static",
             Self::Document => "cimd",
             Self::Dynamic => "dcr",
+            Self::Token => "token",
         }
     }
 }
@@ -90,7 +99,7 @@ impl Registration {
 pub enum ClientKind {
     /// Holds a secret; several of them while it is being rotated.
     Confidential {
-        /// Newest first, a handful at most.
+        /// Newest first, a handful at most. A token has none, so that nothing proves it.
         secrets: Vec<ClientSecret>,
     },
     /// Holds none; its grants rest on PKCE and the owner's consent.

@@ -56,8 +56,9 @@ impl WriteTx<'_> {
         self.save_client(client)
     }
 
-    /// Forgets clients that registered themselves, were not used since `used_before`, and hold no
-    /// grant that could be used any more. They are told `invalid_client` and register again.
+    /// Forgets clients that registered themselves and tokens, when they were not used since
+    /// `used_before` and hold no grant that could be used any more. A client is told `invalid_client`
+    /// and registers again.
     ///
     /// # Errors
     ///

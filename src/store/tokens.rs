@@ -249,6 +249,23 @@ impl ReadTx<'_> {
             .transpose()
     }
 
+    /// What the newest family of a client is good for.
+    ///
+    /// # Errors
+    ///
+    /// What SQLite says.
+    pub fn audience_of(&self, client_id: &ClientId) -> Result<Option<Audience>, StoreError> {
+        let audience = self
+            .connection()
+            .prepare_cached(
+                "SELECT audience FROM token_families WHERE client_id = ?1
+                 ORDER BY created_at DESC LIMIT 1",
+            )?
+            .query_row([client_id.as_str()], |row| row.get::<_, String>(0))
+            .optional()?;
+        Ok(audience.as_deref().map(Audience::from_stored))
+    }
+
     /// How many rows a table of authorization has.
     #[cfg(test)]
     pub(crate) fn count(&self, table: &'static str) -> Result<u64, StoreError> {

@@ -56,8 +56,9 @@ const SCHEMES: [&str; 2] = ["bearer", "basic"];
 /// Fragments from this length on are taken for a pairing token (128 bits are 22 characters).
 const FRAGMENT_CHARS_MIN: usize = 16;
 
-/// How the gateway's own secrets begin: access and refresh tokens, codes, devices, client secrets.
-const OWN: [&str; 5] = ["gwa_", "gwr_", "gwc_", "gwd_", "gws_"];
+/// How the gateway's own secrets begin: access and refresh tokens, codes, devices, client secrets,
+/// tokens that the owner made.
+const OWN: [&str; 6] = ["gwa_", "gwr_", "gwc_", "gwd_", "gws_", "gwt_"];
 /// Their 256 bits are 43 characters; one that was cut is worth hiding too.
 const OWN_CHARS_MIN: usize = 20;
 
@@ -330,6 +331,7 @@ mod tests {
             ("{\"accessToken\":\"abc\"}", "{\"accessToken\":\"***\"}"),
             ("client_secret='it is'", "client_secret='***'"),
             ("/gws_9yQ86GLpTyMCw4HzrnxFgeQnvemCeYb4FvRMpvNqVvg/x", "/gws_***/x"),
+            ("gwt_9yQ86GLpTyMCw4HzrnxFgeQnvemCeYb4FvRMpvNqVvg", "gwt_***"),
             ("a%2Fgwa_9yQ86GLpTyMCw4Hz-_nxFgeQnv b", "a%2Fgwa_*** b"),
         ] {
             assert_eq!(scrub(text), masked, "{text}");

@@ -26,4 +26,5 @@ mod registration_words;
 mod resource;
 mod secrets;
 mod sessions;
+mod static_tokens;
 mod tokens;

@@ -11,6 +11,8 @@ async fn no_secret_of_a_sign_in_is_in_the_log_at_its_loudest() {
     let tokens = Tokens::of(&gateway.redeem(&client, &code).await);
     let next = Tokens::of(&gateway.refresh(&client, &tokens.refresh).await);
     assert_eq!(gateway.knock(&next.access).await, 200);
+    let minted = gateway.mint_token("script", &[], &[], true).await;
+    assert_eq!(gateway.knock(&minted).await, 200);
     let cookie = cookie.split_once('=').unwrap().1;
     let secrets = [
         client.secret.as_deref().unwrap(),
@@ -22,6 +24,7 @@ async fn no_secret_of_a_sign_in_is_in_the_log_at_its_loudest() {
         &tokens.refresh,
         &next.access,
         &next.refresh,
+        &minted,
         VERIFIER,
         "2planted_authtoken",
     ];
@@ -51,6 +54,7 @@ async fn nothing_that_is_kept_on_disk_opens_the_door() {
     let client = gateway.mint("one").await;
     let cookie = gateway.device().await;
     let tokens = gateway.sign_in(&client).await;
+    let minted = gateway.mint_token("script", &[], &[], true).await;
     let pairing = gateway.pairing().await;
     let mut folders = vec![gateway.folder().to_owned()];
     let mut kept = Vec::new();
@@ -65,7 +69,8 @@ async fn nothing_that_is_kept_on_disk_opens_the_door() {
         }
     }
     let cookie = cookie.split_once('=').unwrap().1;
-    for secret in [&tokens.access, &tokens.refresh, &pairing.token, &pairing.code, cookie] {
+    let secrets = [&minted, &tokens.access, &tokens.refresh, &pairing.token, &pairing.code, cookie];
+    for secret in secrets {
         let secret = secret.as_bytes();
         assert!(!kept.windows(secret.len()).any(|it| it == secret));
     }

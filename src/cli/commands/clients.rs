@@ -58,17 +58,23 @@ fn table(data: &Value) -> String {
     let (waiting, known): (Vec<&Value>, Vec<&Value>) =
         clients.iter().partition(|client| client["state"] == "waiting");
     let line = |client: &&Value| {
-        let scopes: Vec<&str> =
-            client["scopes"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        let projects = client["projects"].as_array().map(|projects| words(projects));
+        let place = match client["audience"].as_str() {
+            Some("local") => ", on this machine only",
+            Some(_) => ", through the tunnel too",
+            None => "",
+        };
         format!(
-            "{:<16} {:<6} {:<30} {:<8} {:<24} allowed {}, last used {}\n",
+            "{:<16} {:<6} {:<30} {:<8} {:<24} allowed {}, last used {}{}{}{place}\n",
             text(client, "name"),
             text(client, "kind"),
             text(client, "client_id"),
             text(client, "state"),
-            scopes.join(" "),
+            client["scopes"].as_array().map(|scopes| words(scopes)).unwrap_or_default(),
             client["approved_at"].as_str().unwrap_or("never"),
             client["last_used_at"].as_str().unwrap_or("never"),
+            client["expires_at"].as_str().map(|at| format!(", ends {at}")).unwrap_or_default(),
+            projects.map(|names| format!(", projects {names}")).unwrap_or_default(),
         )
     };
     let mut lines: String = known.iter().map(line).collect();
@@ -79,6 +85,10 @@ fn table(data: &Value) -> String {
         ));
     }
     lines
+}
+
+fn words(list: &[Value]) -> String {
+    list.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" ")
 }
 
 fn text<'a>(data: &'a Value, key: &str) -> &'a str {
@@ -103,6 +113,12 @@ mod tests {
             client("claude", "static", "active", Some("2026-11-20T05:41:06Z")),
             client("Claude Code", "cimd", "revoked", Some("2026-11-19T05:41:06Z")),
             client("a stranger's joke", "dcr", "waiting", None),
+            {
+                "name": "backup", "kind": "token", "client_id": "gw_y", "state": "active",
+                "scopes": ["observe"], "projects": ["api", "web"], "audience": "local",
+                "approved_at": "2026-11-20T05:41:06Z", "last_used_at": "2026-11-20T05:50:00Z",
+                "expires_at": "2027-02-18T05:41:06Z",
+            },
         ]});
         insta::assert_snapshot!(table(&data));
     }

@@ -6,6 +6,7 @@ pub(super) mod devices;
 pub(super) mod doctor;
 pub(super) mod man;
 pub(super) mod mint_client;
+pub(super) mod mint_token;
 pub(super) mod pair;
 pub(super) mod projects;
 pub(super) mod secrets;

@@ -33,7 +33,7 @@ impl Check for Clients {
 async fn look(world: &World) -> Verdict {
     let mut all = clients(world).await?;
     // What registered itself and nobody allowed signs in nowhere.
-    all.retain(|it| it.registration == Registration::Static || it.approved_at.is_some());
+    all.retain(|it| it.is_own() || it.approved_at.is_some());
     let now = world.clock.now();
     let active: Vec<&Client> = all.iter().filter(|client| client.is_approved(now)).collect();
     if active.is_empty() {
@@ -47,10 +47,17 @@ async fn look(world: &World) -> Verdict {
             "gateway mint-client (`gateway serve` makes the first one by itself)",
         ));
     }
-    let names: Vec<&str> = active.iter().map(|client| client.name.as_str()).collect();
     let missing = without_secret(world, &active).await?;
-    let well = format!("{} can sign in", names.join(", "));
-    Ok(Finding::of_all(missing, well))
+    let (tokens, clients): (Vec<&Client>, Vec<&Client>) =
+        active.iter().partition(|client| client.registration == Registration::Token);
+    let well = [(clients, "can sign in"), (tokens, "can call with a token")]
+        .into_iter()
+        .filter(|(clients, _)| !clients.is_empty())
+        .map(|(clients, how)| {
+            let names: Vec<&str> = clients.iter().map(|client| client.name.as_str()).collect();
+            format!("{} {how}", names.join(", "))
+        });
+    Ok(Finding::of_all(missing, well.collect::<Vec<_>>().join("; ")))
 }
 
 async fn clients(world: &World) -> Result<Vec<Client>, Skipped> {

@@ -90,7 +90,20 @@ pub enum Call {
         /// A new secret for the client of this name.
         rotate: bool,
     },
-    /// All clients.
+    /// Makes a token.
+    MintToken {
+        /// Its name.
+        name: String,
+        /// Its scopes; all that tools need when empty.
+        scopes: Vec<String>,
+        /// Its projects; all when empty.
+        projects: Vec<String>,
+        /// How long it lives, in seconds.
+        lifetime_secs: u64,
+        /// Whether it also counts through the tunnel.
+        anywhere: bool,
+    },
+    /// All clients, tokens among them.
     ListClients,
     /// Removes a client.
     RevokeClient {

@@ -129,7 +129,9 @@ async fn a_token_in_the_url_opens_nothing() {
         tokens.refresh, client.client.id
     );
     assert_eq!(gateway.post(&path, &[]).await.error(), "invalid_client");
-    assert!(gateway.server.check_bearer(&HeaderMap::new(), &gateway.origin).is_err());
+    assert!(
+        gateway.server.check_bearer(&HeaderMap::new(), &gateway.origin, gateway.ingress()).is_err()
+    );
 }
 
 #[tokio::test]

@@ -8,7 +8,10 @@ use crate::model::{Scope, Scopes};
 #[tokio::test]
 async fn the_challenge_names_metadata_and_scopes_and_an_error_only_for_a_token() {
     let gateway = TestGateway::start();
-    let missing = gateway.server.check_bearer(&HeaderMap::new(), &gateway.origin).unwrap_err();
+    let missing = gateway
+        .server
+        .check_bearer(&HeaderMap::new(), &gateway.origin, gateway.ingress())
+        .unwrap_err();
     assert!(missing.is_missing());
     let answer = read(missing.into_response()).await;
     assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
@@ -49,7 +52,10 @@ async fn headers_that_are_no_bearer_token_are_refused() {
         for value in values {
             headers.append(header::AUTHORIZATION, value.parse().unwrap());
         }
-        gateway.server.check_bearer(&headers, &gateway.origin).map_err(|it| it.status().as_u16())
+        gateway
+            .server
+            .check_bearer(&headers, &gateway.origin, gateway.ingress())
+            .map_err(|it| it.status().as_u16())
     };
     let good = format!("Bearer {}", tokens.access);
     assert!(check(&[&good]).is_ok());
@@ -179,4 +185,36 @@ async fn a_client_held_to_projects_carries_them() {
     let request = gateway.check(&tokens.access).unwrap();
     assert!(request.projects.allows("api") && !request.projects.allows("other"));
     assert_eq!((request.subject, request.client_name.as_str()), ("owner", "Phone"));
+}
+
+#[tokio::test]
+async fn a_token_that_the_owner_made_is_kept_while_it_may_be_used_and_then_forgotten() {
+    const DAY: u64 = 24 * 3600;
+    let gateway = TestGateway::start();
+    let new = crate::auth::NewToken {
+        name: "script".into(),
+        scopes: Scopes::of_tools(),
+        projects: Vec::new(),
+        lifetime: std::time::Duration::from_secs(365 * DAY),
+        anywhere: true,
+    };
+    let token = gateway.server.mint_token(new).await.unwrap().token;
+    let housekeeping = async || {
+        let pruned = gateway.store.write(|tx| {
+            tx.prune_families(tx.now())?;
+            tx.prune_registrations(tx.now())
+        });
+        pruned.await.unwrap()
+    };
+    gateway.advance(365 * DAY - 1);
+    assert_eq!(housekeeping().await, 0);
+    let request = gateway.check(token.expose()).unwrap();
+    assert_eq!((request.subject, request.client_name.as_str()), ("owner", "script"));
+    gateway.server.flush_marks().await.unwrap();
+    let used = gateway.server.clients().unwrap()[0].last_used_at;
+    assert_eq!(used, Some(gateway.clock_now()));
+    gateway.advance(2);
+    assert!(gateway.check(token.expose()).is_err());
+    assert_eq!(housekeeping().await, 1);
+    assert_eq!(gateway.server.clients().unwrap(), []);
 }

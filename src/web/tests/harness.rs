@@ -147,8 +147,7 @@ impl TestGateway {
     }
 
     pub(super) async fn send(&self, mut request: Request<Body>) -> Answer {
-        let kind = if self.origin.is_https() { IngressKind::Tunnel } else { IngressKind::Local };
-        request.extensions_mut().insert(Ingress { kind, client: self.address });
+        request.extensions_mut().insert(self.ingress());
         request.extensions_mut().insert(self.origin.clone());
         read(self.router.clone().oneshot(request).await.unwrap()).await
     }
@@ -272,7 +271,12 @@ impl TestGateway {
     pub(super) fn check(&self, access: &str) -> Result<Arc<AuthorizedRequest>, Challenge> {
         let mut headers = HeaderMap::new();
         headers.insert(header::AUTHORIZATION, format!("Bearer {access}").parse().unwrap());
-        self.server.check_bearer(&headers, &self.origin)
+        self.server.check_bearer(&headers, &self.origin, self.ingress())
+    }
+
+    pub(super) fn ingress(&self) -> Ingress {
+        let kind = if self.origin.is_https() { IngressKind::Tunnel } else { IngressKind::Local };
+        Ingress { kind, client: self.address }
     }
 
     /// Pairs a device and returns its cookie.

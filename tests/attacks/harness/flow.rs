@@ -84,6 +84,25 @@ impl TestGateway {
         }
     }
 
+    /// `gateway mint-token` in the owner's terminal, for an hour.
+    pub(crate) async fn mint_token(
+        &self,
+        name: &str,
+        scopes: &[&str],
+        projects: &[&str],
+        anywhere: bool,
+    ) -> String {
+        let texts = |list: &[&str]| list.iter().map(ToString::to_string).collect();
+        let call = Call::MintToken {
+            name: name.to_owned(),
+            scopes: texts(scopes),
+            projects: texts(projects),
+            lifetime_secs: 3_600,
+            anywhere,
+        };
+        self.call(call).await["token"].as_str().unwrap().to_owned()
+    }
+
     /// `gateway pair` in the owner's terminal.
     pub(crate) async fn pairing(&self) -> Pairing {
         let shown = self.call(Call::Pair).await;

@@ -151,6 +151,19 @@ async fn clients_that_have_all_expired_are_a_warning() {
 }
 
 #[tokio::test]
+async fn a_token_is_told_as_such_and_lacks_no_secret() {
+    let lab = Lab::healthy().await;
+    lab.mint("backup").await;
+    let database = rusqlite::Connection::open(lab.at("state/gateway.db")).unwrap();
+    let make_token = "UPDATE clients SET body = json_set(body, '$.registration', 'token',
+        '$.kind.secrets', json('[]')) WHERE body ->> '$.name' = 'backup'";
+    assert_eq!(database.execute(make_token, []).unwrap(), 1);
+    let finding = lab.look("clients").await.finding;
+    assert_eq!(finding.status, Ok, "{finding:?}");
+    assert!(finding.summary.ends_with(" can sign in; backup can call with a token"), "{finding:?}");
+}
+
+#[tokio::test]
 async fn a_client_whose_secret_is_lost_is_named() {
     let lab = Lab::healthy().await;
     let client = lab.mint("phone").await;
