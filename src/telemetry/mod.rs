@@ -3,7 +3,7 @@
 //! [`start`] installs the one subscriber of the process. Both outputs take lines over a bounded
 //! queue and a thread of their own, so that a paused terminal or a slow disk never holds up a
 //! request; lines that found no room are counted and the count is reported. Every value goes
-//! through [`scrub`] and loses its control characters before it becomes part of a line. Libraries that
+//! through [`scrub()`] and loses its control characters before it becomes part of a line. Libraries that
 //! are known to print secrets or whole frames are held at `info` at any level.
 mod escape;
 mod file;

@@ -29,7 +29,7 @@ const REPORT_BYTES_MAX: u64 = 64 << 10;
 /// At most one agent ever runs for a folder: of two callers, also across a crash between, one is
 /// told [`ShimError::AlreadyLaunched`].
 ///
-/// Dropping the future after the shim was started leaves it running; [`super::attach`] finds it.
+/// Dropping the future after the shim was started leaves it running; [`super::attach()`] finds it.
 ///
 /// # Errors
 ///
