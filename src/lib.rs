@@ -2,8 +2,8 @@
 //! calls [`cli::main`].
 //!
 //! Layers, lowest first; imports go downward only (`tests/architecture.rs` holds the table):
-//! `model`, `policy`, `config`, `clock`, `qr`, `telemetry` → `store`, `secret`, `http`, `audit` →
-//! `auth`, `project`, `executor`, `task` → `mcp`, `web` → `gateway` → `cli`.
+//! `model`, `policy`, `config`, `clock`, `qr`, `telemetry`, `trace` →
+//! `store`, `secret`, `http`, `audit` → `auth`, `project`, `executor`, `task` → `mcp`, `web` → `gateway` → `cli`.
 pub mod auth;
 pub mod cli;
 pub mod clock;
@@ -19,4 +19,5 @@ pub mod secret;
 pub mod store;
 pub mod task;
 pub mod telemetry;
+pub mod trace;
 pub mod web;

@@ -146,7 +146,21 @@ pub enum Refusal {
     /// On a page.
     Page(PageError),
     /// By sending the browser back to the client.
-    Redirect(String),
+    Redirect {
+        /// Where it is sent.
+        location: String,
+        /// Why, for the owner.
+        why: String,
+    },
+}
+
+impl std::fmt::Display for Refusal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Page(error) => error.fmt(f),
+            Self::Redirect { why, .. } => f.write_str(why),
+        }
+    }
 }
 
 impl<E: Into<PageError>> From<E> for Refusal {
@@ -208,7 +222,10 @@ pub fn judge(
             scopes,
             code_challenge,
         }),
-        Err(error) => Err(Refusal::Redirect(error_redirect(&redirect_uri, &error, echoed, origin))),
+        Err(error) => Err(Refusal::Redirect {
+            location: error_redirect(&redirect_uri, &error, echoed, origin),
+            why: error.description,
+        }),
     }
 }
 

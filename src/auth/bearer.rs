@@ -19,6 +19,7 @@ use crate::clock::Timestamp;
 use crate::http::{Ingress, Origin};
 use crate::model::{Audience, ClientId, FamilyId, ProjectAccess, Scope, Scopes, TokenDigest};
 use crate::store::{StoreError, WriteTx};
+use crate::trace::{GrantTrace, Obstacle, Who};
 
 /// Good tokens remembered at a time.
 const CHECKED_MAX: usize = 1024;
@@ -28,7 +29,7 @@ const MARK_EVERY: Duration = Duration::from_secs(1);
 const OWNER: &str = "owner";
 
 /// A request whose bearer is good.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct AuthorizedRequest {
     /// Whose rights these are.
     pub subject: &'static str,
@@ -44,6 +45,8 @@ pub struct AuthorizedRequest {
     pub projects: ProjectAccess,
     /// Whether its token counts only for programs on this machine.
     local_only: bool,
+    /// Where its first steps are noted.
+    pub trace: GrantTrace,
 }
 
 impl AuthorizedRequest {
@@ -72,7 +75,8 @@ impl AuthorizedRequest {
         }
         // It is out in the world, or its owner wonders why it does not work: the log tells both.
         tracing::warn!(client = %self.client_id, %origin, "a token for this machine alone was refused");
-        Err(Challenge::invalid_token(origin))
+        self.trace.refused(Obstacle::OnlyHere);
+        Err(Challenge::known_token(origin))
     }
 }
 
@@ -121,14 +125,22 @@ impl AuthorizationServer {
         })?;
         let Some(mut row) = found else { return Err(Challenge::invalid_token(origin)) };
         row.family.newest_used |= self.marks().saw(&row.family.id, row.family.generation);
+        let trace = self.trace().grant(&row.family.id, || Who::of(&row.client));
         let is_meant = match &row.family.audience {
             Audience::Origin(_) => row.family.audience == audience(origin),
             // The way of each request is checked besides, also when the token is remembered.
             Audience::Local | Audience::Anywhere => true,
         };
-        let good = is_meant && row.client.is_active(now) && row.family.admits(&row.token, now);
-        if !good {
-            return Err(Challenge::invalid_token(origin));
+        let obstacle = if !(row.client.is_active(now) && row.family.admits(&row.token, now)) {
+            Some(Obstacle::Ended)
+        } else if is_meant {
+            None
+        } else {
+            Some(Obstacle::OtherAddress)
+        };
+        if let Some(obstacle) = obstacle {
+            trace.refused(obstacle);
+            return Err(Challenge::known_token(origin));
         }
         let request = Arc::new(AuthorizedRequest {
             subject: OWNER,
@@ -138,6 +150,7 @@ impl AuthorizationServer {
             family: row.family.id,
             projects: row.client.projects,
             local_only: row.family.audience == Audience::Local,
+            trace,
         });
         request.check_way(origin, is_direct)?;
         self.marks().note(&request, row.token.generation, now);

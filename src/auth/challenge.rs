@@ -7,6 +7,7 @@ use serde_json::json;
 use super::metadata::PROTECTED_RESOURCE;
 use crate::http::Origin;
 use crate::model::Scopes;
+use crate::trace::Obstacle;
 
 /// The answer to a request that brought no good token.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -19,6 +20,8 @@ pub struct Challenge {
 enum ChallengeKind {
     Missing,
     InvalidToken,
+    /// The same to the client; whose token it was is known, and noted.
+    KnownToken,
     InsufficientScope,
     Unavailable,
 }
@@ -34,6 +37,12 @@ impl Challenge {
     #[must_use]
     pub fn invalid_token(origin: &Origin) -> Self {
         Self::new(ChallengeKind::InvalidToken, origin, Scopes::of_tools())
+    }
+
+    /// The same, for a token whose client is known: the trace names it.
+    #[must_use]
+    pub fn known_token(origin: &Origin) -> Self {
+        Self::new(ChallengeKind::KnownToken, origin, Scopes::of_tools())
     }
 
     /// The token is good, but not for this: 403, with all scopes that are needed.
@@ -54,7 +63,7 @@ impl Challenge {
         let mut text = format!("Bearer resource_metadata=\"{metadata}\", scope=\"{scopes}\"");
         let error = match kind {
             ChallengeKind::Missing | ChallengeKind::Unavailable => "",
-            ChallengeKind::InvalidToken => ", error=\"invalid_token\"",
+            ChallengeKind::InvalidToken | ChallengeKind::KnownToken => ", error=\"invalid_token\"",
             ChallengeKind::InsufficientScope => ", error=\"insufficient_scope\"",
         };
         text.push_str(error);
@@ -65,7 +74,9 @@ impl Challenge {
     #[must_use]
     pub const fn status(&self) -> StatusCode {
         match self.kind {
-            ChallengeKind::Missing | ChallengeKind::InvalidToken => StatusCode::UNAUTHORIZED,
+            ChallengeKind::Missing | ChallengeKind::InvalidToken | ChallengeKind::KnownToken => {
+                StatusCode::UNAUTHORIZED
+            }
             ChallengeKind::InsufficientScope => StatusCode::FORBIDDEN,
             ChallengeKind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         }
@@ -77,10 +88,16 @@ impl Challenge {
         &self.www_authenticate
     }
 
-    /// Whether the request simply brought no token, as a browser does.
+    /// What stood in the way, where it is not known in whose.
     #[must_use]
-    pub fn is_missing(&self) -> bool {
-        self.kind == ChallengeKind::Missing
+    pub const fn obstacle(&self) -> Option<Obstacle> {
+        match self.kind {
+            ChallengeKind::Missing => Some(Obstacle::NoToken),
+            ChallengeKind::InvalidToken => Some(Obstacle::UnknownToken),
+            ChallengeKind::KnownToken
+            | ChallengeKind::InsufficientScope
+            | ChallengeKind::Unavailable => None,
+        }
     }
 }
 
@@ -90,7 +107,7 @@ impl IntoResponse for Challenge {
             ChallengeKind::Missing => {
                 ("unauthorized", "sign in first: WWW-Authenticate names where that begins")
             }
-            ChallengeKind::InvalidToken => (
+            ChallengeKind::InvalidToken | ChallengeKind::KnownToken => (
                 "invalid_token",
                 // One text for all: whoever found a token does not learn where it would be good.
                 "the access token is unknown, expired or revoked, or it was issued for another \

@@ -22,6 +22,7 @@ use super::server::AuthorizationServer;
 use crate::clock::Timestamp;
 use crate::http::{Ingress, IngressKind, Origin};
 use crate::model::{AuthorizationCode, Client, Device, FamilyId, Registration, Scope};
+use crate::trace::{Party, Step, Who, Words};
 
 /// How long an authorization code lasts (RFC 6749 §4.1.2 allows ten minutes).
 const CODE_LIFETIME: std::time::Duration = std::time::Duration::from_secs(60);
@@ -119,17 +120,42 @@ impl AuthorizationServer {
         ingress: Ingress,
         headers: &HeaderMap,
     ) -> Result<ConsentPage, Refusal> {
+        let refused = |party, refusal: Refusal| {
+            let why = Words::of(&refusal.to_string());
+            self.trace().note(party, Step::AuthorizationRefused { why });
+            refusal
+        };
+        let (params, client) = self
+            .asker(query, ingress)
+            .await
+            .map_err(|error| refused(Party::Stranger, error.into()))?;
+        let page = self.page_for(&params, &client, origin, ingress, headers);
+        page.map_err(|refusal| refused(Party::Claimed(Who::of(&client)), refusal))
+    }
+
+    async fn asker(&self, query: &[u8], ingress: Ingress) -> Result<(Params, Client), PageError> {
         if query.len() > QUERY_BYTES_MAX {
-            return Err(PageError::Malformed("it is longer than 8 KiB".into()).into());
+            return Err(PageError::Malformed("it is longer than 8 KiB".into()));
         }
         let params = Params::parse(query)?;
-        let client_id = client_id(&params)?;
-        let client = self.client_that_asks(&client_id, ingress).await?;
-        let request = judge(&params, &client, &self.settings(), origin)?;
+        let client = self.client_that_asks(&client_id(&params)?, ingress).await?;
+        Ok((params, client))
+    }
+
+    fn page_for(
+        &self,
+        params: &Params,
+        client: &Client,
+        origin: &Origin,
+        ingress: Ingress,
+        headers: &HeaderMap,
+    ) -> Result<ConsentPage, Refusal> {
+        let request = judge(params, client, &self.settings(), origin)?;
         let device = self.device_of(headers, origin)?;
+        self.note_asked(client, &request.redirect_uri, device.is_some());
         let sealed = SealedRequest {
             id: URL_SAFE_NO_PAD.encode(self.entropy().bytes::<16>()),
-            client_id,
+            client_id: client.id.clone(),
             redirect_uri: request.redirect_uri.as_str().to_owned(),
             state: request.state.map(|state| URL_SAFE_NO_PAD.encode(state)),
             scopes: request.scopes,
@@ -140,7 +166,17 @@ impl AuthorizationServer {
             began_at: self.now(),
             from: describe(ingress),
         };
-        Ok(self.page(sealed, &client, &request.redirect_uri, None))
+        Ok(self.page(sealed, client, &request.redirect_uri, None))
+    }
+
+    fn note_asked(&self, client: &Client, redirect_uri: &RedirectUri, by_device: bool) {
+        let who = Who::of(client);
+        let party = |who| if by_device { Party::Owners(who) } else { Party::Claimed(who) };
+        if client.registration == Registration::Document {
+            self.trace().note(party(who.clone()), Step::DocumentRead);
+        }
+        let host = Words::of(redirect_uri.host());
+        self.trace().note(party(who), Step::ConsentAsked { host });
     }
 
     /// Whether the tap of a paired device speaks for the owner: for a client that he made or allowed
@@ -163,7 +199,11 @@ impl AuthorizationServer {
         }
         match self.answer(form, origin, ingress, headers).await {
             Ok(outcome) => outcome,
-            Err(error) => error.into(),
+            Err(error) => {
+                let why = Words::of(&error.to_string());
+                self.trace().note(Party::Stranger, Step::AuthorizationRefused { why });
+                error.into()
+            }
         }
     }
 
@@ -197,6 +237,10 @@ impl AuthorizationServer {
                 if !self.ledger().deny(&request.id, self.now()) {
                     return Err(PageError::Answered);
                 }
+                // Only the device that opened such a page has it.
+                let by_device = request.device_id.is_some();
+                let party = if by_device { Party::Owners } else { Party::Claimed };
+                self.trace().note(party(Who::of(&client)), Step::ConsentDenied);
                 let error = RedirectError::access_denied();
                 let state = state_of(&request)?;
                 let location = error_redirect(&redirect_uri, &error, state.as_deref(), origin);
@@ -276,6 +320,7 @@ impl AuthorizationServer {
     ) -> Result<String, PageError> {
         let code = self.random("gwc_");
         let now = self.now();
+        let who = Who::of(&client);
         let device_id = device.map(|device| device.id);
         let row = AuthorizationCode {
             digest: code.digest(),
@@ -299,6 +344,7 @@ impl AuthorizationServer {
         stored.await?;
         // A document's client that comes back has lost what it held before.
         self.forget_checked_bearers();
+        self.trace().note(Party::Owners(who), Step::ConsentAllowed);
         tracing::info!(
             client = %request.client_id, redirect = redirect_uri.host(), scopes = %request.scopes,
             from = request.from, "the owner allowed a client to connect"

@@ -15,6 +15,7 @@ use super::server::AuthorizationServer;
 use crate::clock::Timestamp;
 use crate::http::Ingress;
 use crate::model::{Client, ClientId, ClientKind, ProjectAccess, Registration};
+use crate::trace::{Party, Step, Who};
 
 /// Registrations by one way in: of everybody together, and of one client address.
 pub(super) const REGISTRATIONS: (Rate, Rate) = (
@@ -76,6 +77,7 @@ impl AuthorizationServer {
             tx.insert_registration(&row, waiting_since, WAITING_MAX)
         });
         stored.await.map_err(RegistrationError::from)?;
+        self.trace().note(Party::Claimed(Who::of(&client)), Step::Registered);
         tracing::info!(client = %client.id, name = client.name, "a client registered itself");
         Ok(request.answer(&client, secret.as_ref()))
     }

@@ -16,6 +16,7 @@ use super::metadata::{
 use super::registration::REGISTRATION_BYTES_MAX;
 use super::server::AuthorizationServer;
 use crate::http::{Ingress, Origin};
+use crate::trace::{Party, Step, Words};
 
 /// Largest form that is read, in bytes.
 pub const FORM_BYTES_MAX: usize = 16 * 1024;
@@ -48,6 +49,7 @@ async fn resource_metadata(
     State(server): State<AuthorizationServer>,
     Extension(origin): Extension<Origin>,
 ) -> Response {
+    server.trace().note(Party::Stranger, Step::ResourceMetadataRead);
     metadata(Json(protected_resource(&origin, &server.settings().resource_name)))
 }
 
@@ -55,6 +57,7 @@ async fn server_metadata(
     State(server): State<AuthorizationServer>,
     Extension(origin): Extension<Origin>,
 ) -> Response {
+    server.trace().note(Party::Stranger, Step::ServerMetadataRead);
     metadata(Json(authorization_server(&origin, &server.settings())))
 }
 
@@ -90,7 +93,11 @@ async fn register(
     };
     match registered.await {
         Ok(answer) => quiet((StatusCode::CREATED, Json(answer)).into_response()),
-        Err(error) => error.into_response(),
+        Err(error) => {
+            let why = Words::of(&error.to_string());
+            server.trace().note(Party::Stranger, Step::RegistrationRefused { why });
+            error.into_response()
+        }
     }
 }
 

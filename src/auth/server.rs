@@ -18,6 +18,7 @@ use super::settings::{AuthSettings, InvalidSetting};
 use crate::clock::{Clock, Entropy, Timestamp};
 use crate::model::FamilyId;
 use crate::store::{Store, StoreError};
+use crate::trace::Trace;
 
 /// Guesses of the consent code, by one way in: of everybody together, and of one client address.
 ///
@@ -48,6 +49,7 @@ pub struct AuthorizationServer {
 #[derive(Debug)]
 struct Inner {
     store: Store,
+    trace: Trace,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     settings: RwLock<Arc<AuthSettings>>,
@@ -98,6 +100,7 @@ impl AuthorizationServer {
         settings.check()?;
         let inner = Inner {
             store,
+            trace: Trace::new(clock.clone()),
             settings: RwLock::new(Arc::new(settings)),
             pairings: PairingBook::new(clock.clone(), entropy.clone()),
             sealing_key: SealingKey::random(&*entropy),
@@ -121,6 +124,12 @@ impl AuthorizationServer {
     #[must_use]
     pub fn pairings(&self) -> &PairingBook {
         &self.inner.pairings
+    }
+
+    /// What clients do on their way to the tools.
+    #[must_use]
+    pub fn trace(&self) -> &Trace {
+        &self.inner.trace
     }
 
     /// The settings in force.

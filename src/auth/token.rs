@@ -17,12 +17,13 @@ use super::resource::{audience, names_us};
 use super::server::AuthorizationServer;
 use super::settings::AuthSettings;
 use crate::clock::Timestamp;
-use crate::http::{Ingress, Origin};
+use crate::http::{Ingress, IngressKind, Origin};
 use crate::model::{
-    Audience, AuthorizationCode, Client, ROTATION_GRACE, RefreshVerdict, RevocationReason, Scope,
-    Scopes, Supersession, Token, TokenDigest, TokenFamily, TokenKind,
+    Audience, AuthorizationCode, Client, FamilyId, ROTATION_GRACE, RefreshVerdict,
+    RevocationReason, Scope, Scopes, Supersession, Token, TokenDigest, TokenFamily, TokenKind,
 };
 use crate::store::{StoreError, WriteTx};
+use crate::trace::{self, Party, Step, Who, Words};
 
 const ACCESS: &str = "gwa_";
 const REFRESH: &str = "gwr_";
@@ -37,6 +38,7 @@ pub struct TokenResponse {
     pair: Pair,
     expires_in_secs: u64,
     scopes: Scopes,
+    family: FamilyId,
 }
 
 #[derive(Clone, Debug)]
@@ -89,7 +91,34 @@ impl AuthorizationServer {
         ingress: Ingress,
     ) -> Result<TokenResponse, OAuthError> {
         let params = Params::parse(form)?;
-        let client = self.authenticate(headers, &params, ingress)?;
+        let refused = |party, error: OAuthError| {
+            let why = Words::of(&error.to_string());
+            self.trace().note(party, Step::TokenRefused { error: error.code(), why });
+            error
+        };
+        let client = self
+            .authenticate(headers, &params, ingress)
+            .map_err(|error| refused(self.claimed(headers, &params), error))?;
+        let who = Who::of(&client);
+        let party = if client.is_confidential() { Party::Owners } else { Party::Claimed };
+        let issued = self.exchange(&params, client, origin).await;
+        let tokens = issued.map_err(|error| refused(party(who.clone()), error))?;
+        if params.text("grant_type")? == Some("refresh_token") {
+            self.trace().note(Party::Owners(who), Step::TokenRenewed);
+        } else {
+            let tunnelled = ingress.kind == IngressKind::Tunnel;
+            let origin = trace::Origin { from: ingress.client, tunnelled };
+            self.trace().token_issued(tokens.family.clone(), who, origin);
+        }
+        Ok(tokens)
+    }
+
+    async fn exchange(
+        &self,
+        params: &Params,
+        client: Client,
+        origin: &Origin,
+    ) -> Result<TokenResponse, OAuthError> {
         for resource in params.all("resource").filter(|resource| !resource.is_empty()) {
             if !std::str::from_utf8(resource).is_ok_and(|resource| names_us(resource, origin)) {
                 return Err(OAuthError::InvalidTarget);
@@ -97,8 +126,8 @@ impl AuthorizationServer {
         }
         let grant_type = params.text("grant_type")?;
         let presented = match grant_type {
-            Some("authorization_code") => self.redeem_code(&params, client, origin).await?,
-            Some("refresh_token") => self.refresh(&params, client, origin).await?,
+            Some("authorization_code") => self.redeem_code(params, client, origin).await?,
+            Some("refresh_token") => self.refresh(params, client, origin).await?,
             None => return Err(OAuthError::InvalidRequest("grant_type is missing".into())),
             Some(_) => return Err(OAuthError::UnsupportedGrantType),
         };
@@ -163,6 +192,13 @@ impl AuthorizationServer {
             Ok(()) => Err(OAuthError::InvalidClient { basic: credentials.basic }),
             Err(retry_after) => Err(OAuthError::SlowDown { retry_after }),
         }
+    }
+
+    /// The client that a request which proved none is said to be from.
+    fn claimed(&self, headers: &HeaderMap, params: &Params) -> Party {
+        let Ok(credentials) = Credentials::read(headers, params) else { return Party::Stranger };
+        let known = self.store().read::<_, StoreError>(|tx| tx.client(&credentials.client_id));
+        known.ok().flatten().map_or(Party::Stranger, |client| Party::Claimed(Who::of(&client)))
     }
 
     async fn redeem_code(
@@ -281,6 +317,7 @@ impl Redemption {
             pair: self.fresh,
             expires_in_secs: self.settings.access_ttl.as_secs(),
             scopes: family.scopes,
+            family: family.id,
         }))
     }
 
@@ -397,8 +434,8 @@ impl Refresh {
     }
 }
 
-const fn response(pair: Pair, expires_in_secs: u64, family: &TokenFamily) -> TokenResponse {
-    TokenResponse { pair, expires_in_secs, scopes: family.scopes }
+fn response(pair: Pair, expires_in_secs: u64, family: &TokenFamily) -> TokenResponse {
+    TokenResponse { pair, expires_in_secs, scopes: family.scopes, family: family.id.clone() }
 }
 
 fn save_pair(

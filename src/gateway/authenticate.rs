@@ -35,10 +35,17 @@ impl fmt::Debug for Bearers {
 impl Authenticate for Bearers {
     fn authenticate(&self, parts: &Parts) -> Result<Principal, Box<Response<Body>>> {
         let origin = origin(parts);
-        let request = self
-            .0
-            .check_bearer(&parts.headers, &origin, ingress(parts))
-            .map_err(|challenge| Box::new(challenge.into_response()))?;
+        let ingress = ingress(parts);
+        let request =
+            self.0.check_bearer(&parts.headers, &origin, ingress).map_err(|challenge| {
+                // A browser that opens the connector's URL is on no way to the tools.
+                if let Some(obstacle) = challenge.obstacle()
+                    && !web::wants_html(&parts.headers)
+                {
+                    self.0.trace().turned_away(ingress.client, obstacle);
+                }
+                Box::new(challenge.into_response())
+            })?;
         let projects = match &request.projects {
             ProjectAccess::All => None,
             ProjectAccess::Only(projects) => Some(projects.iter().cloned().collect()),
@@ -48,6 +55,7 @@ impl Authenticate for Bearers {
             caller: Caller::Client { client_id: request.client_id.clone() },
             scopes: request.scopes,
             projects,
+            trace: request.trace.clone(),
         })
     }
 

@@ -32,7 +32,9 @@ pub use self::owner::{Owner, Running};
 pub use self::serve::{Gateway, LoadConfig, SetLogLevel, Setup};
 pub use self::state::{State, StateError};
 use self::tools::Shown;
-pub use self::view::{EventPage, RequestView, TaskDetail, TaskView};
+pub use self::view::{
+    ConnectionView, EventPage, RequestView, StepPage, StepView, TaskDetail, TaskView,
+};
 pub use self::workspaces::ProjectWorkspaces;
 use crate::auth::AuthorizationServer;
 use crate::clock::{Clock, OsEntropy};

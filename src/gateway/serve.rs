@@ -25,6 +25,7 @@ use super::owner::{Owner, Running};
 use super::probe::Probe;
 use super::state::State;
 use super::tools::{EngineTasks, Shown};
+use super::view::ConnectionView;
 use super::workspaces::ProjectWorkspaces;
 use super::{StartupError, executors, settings, tunnel, vault};
 use crate::auth::{AuthorizationServer, OpaqueToken};
@@ -41,6 +42,9 @@ use crate::web::{self, Pages};
 
 /// Longest wait for the engine when the gateway ends without taking its agents along.
 const ENGINE_LIMIT: Duration = Duration::from_secs(10);
+
+/// Clients whose connection the status tells.
+const CLIENTS_MAX: usize = 16;
 
 /// Longest wait for what only watches and logs.
 const BACKGROUND_LIMIT: Duration = Duration::from_secs(2);
@@ -186,6 +190,7 @@ impl Gateway {
                 clock.clone(),
             )),
             trusted_proxies: trusted_proxies(config),
+            trace: auth.trace().clone(),
             entropy: entropy.clone(),
             draining: draining.clone(),
         });
@@ -204,11 +209,12 @@ impl Gateway {
         background.spawn(over.clone().run_until_cancelled_owned(follow));
         let log = log_events(handle.events());
         background.spawn(over.clone().run_until_cancelled_owned(log));
-        let marks = auth.clone();
+        let (marks, trace) = (auth.clone(), auth.trace().clone());
         let stop = draining.clone();
         background.spawn(async move {
             tokio::select! {
                 () = marks.keep_marks() => {}
+                () = trace.keep_watch() => {}
                 () = stop.cancelled() => {}
             }
         });
@@ -404,6 +410,9 @@ impl Running for Shared {
         let not_reloaded = self.not_reloaded.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let mut problems: Vec<String> = not_reloaded.into_iter().collect();
         problems.extend_from_slice(self.shown.borrow().workspaces.faults());
+        let connections = self.auth.trace().connections();
+        let clients: Vec<_> =
+            connections.iter().take(CLIENTS_MAX).map(ConnectionView::of).collect();
         json!({
             "schema": 1,
             "state": "running",
@@ -419,6 +428,7 @@ impl Running for Shared {
             },
             "needs_restart": self.needs_restart(),
             "problems": problems,
+            "clients": clients,
         })
     }
 

@@ -3,6 +3,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
 use crate::model::{Cost, DiffStat, Event, Request, RequestKind, RequestState, Task, TaskId};
+use crate::trace::{Connection, Entry, Page};
 
 /// A task, for people and scripts.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -89,6 +90,51 @@ pub struct TaskDetail {
     pub requests: Vec<RequestView>,
 }
 
+/// A step of a client on its way to the tools.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct StepView {
+    /// The version of this shape.
+    pub schema: u32,
+    /// Its number.
+    pub seq: u64,
+    /// When, RFC 3339.
+    pub at: String,
+    /// The step's name.
+    pub step: String,
+    /// The client's id, where one is known.
+    pub client_id: Option<String>,
+    /// The client's name.
+    pub name: Option<String>,
+    /// Whether the owner stands behind that client; otherwise anybody may have used its name.
+    pub proven: bool,
+    /// What happened, to be read after the name.
+    pub text: String,
+    /// What to do about it.
+    pub hint: Option<String>,
+    /// How often.
+    pub times: u64,
+}
+
+/// A page of steps.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct StepPage {
+    /// The steps, oldest first.
+    pub steps: Vec<StepView>,
+    /// Where to go on.
+    pub cursor: u64,
+    /// So many more were taken since the last page and are known no more.
+    pub missed: u64,
+}
+
+/// How far a client has come.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct ConnectionView {
+    /// Its steps in a row.
+    pub row: String,
+    /// The last of them.
+    pub last: StepView,
+}
+
 /// A page of events.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct EventPage {
@@ -153,6 +199,42 @@ fn duration(task: &Task, now: Timestamp) -> Option<u64> {
         Some(started_at) => Some(millis(started_at, now)),
         None if task.state.is_final() => Some(millis(task.created_at, task.updated_at)),
         None => None,
+    }
+}
+
+impl StepView {
+    /// The view of `entry`.
+    #[must_use]
+    pub fn of(entry: &Entry) -> Self {
+        Self {
+            schema: 1,
+            seq: entry.seq,
+            at: entry.at.to_string(),
+            step: entry.step.name().to_owned(),
+            client_id: entry.who.as_ref().map(|who| who.id.to_string()),
+            name: entry.who.as_ref().map(|who| who.name.to_string()),
+            proven: entry.proven,
+            text: entry.step.to_string(),
+            hint: entry.step.hint().map(str::to_owned),
+            times: entry.times,
+        }
+    }
+}
+
+impl StepPage {
+    /// The view of `page`.
+    #[must_use]
+    pub fn of(page: &Page) -> Self {
+        let steps = page.entries.iter().map(StepView::of).collect();
+        Self { steps, cursor: page.cursor, missed: page.missed }
+    }
+}
+
+impl ConnectionView {
+    /// The view of `connection`.
+    #[must_use]
+    pub fn of(connection: &Connection) -> Self {
+        Self { row: connection.row.clone(), last: StepView::of(&connection.last) }
     }
 }
 

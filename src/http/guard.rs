@@ -21,10 +21,11 @@ use super::forwarded::{TrustedProxy, forwarded_for};
 use super::hosts::{HostError, Hosts, Way, page_may_call};
 use super::ingress::{Ingress, IngressKind};
 use super::limit::{BearerTicket, RateLimit};
-use super::page::ErrorAnswer;
+use super::page::{ErrorAnswer, wants_html};
 use super::routes::Routes;
 use super::unread;
 use crate::clock::Entropy;
+use crate::trace::{Obstacle, Trace};
 
 /// Largest body of a message to `/mcp`, and of anything else.
 const MCP_BYTES_MAX: usize = 4 << 20;
@@ -76,6 +77,8 @@ pub struct GuardParts {
     pub limit: Arc<RateLimit>,
     /// Proxies whose `X-Forwarded-For` is believed (`server.trusted_proxies`).
     pub trusted_proxies: Vec<TrustedProxy>,
+    /// Told of requests that are turned away on their way to `/mcp`.
+    pub trace: Trace,
     /// Makes request ids.
     pub entropy: Arc<dyn Entropy>,
     /// Cancelled when shutting down begins.
@@ -150,16 +153,28 @@ impl Guard {
         let (origin, kind) =
             match self.parts.hosts.judge(facts.way, request.uri(), request.headers()) {
                 Ok(judged) => judged,
-                Err(err) => return host_refused(&err, facts.way).respond(request.headers()),
+                Err(err) => {
+                    self.turned_away(facts, &request, Obstacle::Host);
+                    return host_refused(&err, facts.way).respond(request.headers());
+                }
             };
         if !page_may_call(&origin, kind, request.uri().path(), request.headers()) {
+            self.turned_away(facts, &request, Obstacle::Origin);
             return foreign_page().respond(request.headers());
         }
         let ingress = Ingress { kind, client: self.client(facts, request.headers()) };
         match self.count(&ingress, &request) {
             Ok(Some(ticket)) => drop(request.extensions_mut().insert(ticket)),
             Ok(None) => {}
-            Err(response) => return *response,
+            Err(response) => {
+                self.turned_away(facts, &request, Obstacle::TooMany);
+                return *response;
+            }
+        }
+        if let Some(obstacle) = Obstacle::mistaken(request.uri().path())
+            && !wants_html(request.headers())
+        {
+            self.parts.trace.turned_away(ingress.client, obstacle);
         }
         let extensions = request.extensions_mut();
         extensions.insert(ingress);
@@ -191,6 +206,14 @@ impl Guard {
                 Err(retry) if request.uri().path() != "/mcp" => Err(refuse(retry)),
                 counted => Ok(Some(BearerTicket::new(limit.clone(), token, false, counted.err()))),
             },
+        }
+    }
+
+    /// Notes what keeps a request from `/mcp`; what happens elsewhere keeps no client from the tools.
+    fn turned_away<B>(&self, facts: &ConnectionFacts, request: &Request<B>, obstacle: Obstacle) {
+        if request.uri().path() == "/mcp" {
+            let from = self.client(facts, request.headers());
+            self.parts.trace.turned_away(from, obstacle);
         }
     }
 

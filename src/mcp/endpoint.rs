@@ -154,12 +154,14 @@ impl<S: ServerHandler> Shared<S> {
         if let Some(ticket) = ticket {
             ticket.good();
         }
-        match parts.method {
+        let response = match parts.method {
             Method::POST => self.post(parts, body, &principal).await,
             Method::GET => self.get(parts, &principal).await,
             Method::DELETE => self.delete(parts, &principal).await,
             _ => method_not_allowed(),
-        }
+        };
+        principal.trace.answered(response.status());
+        response
     }
 
     async fn post(

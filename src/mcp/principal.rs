@@ -9,9 +9,10 @@ use http::Response;
 use http::request::Parts;
 
 use crate::model::{Caller, Scope, Scopes};
+use crate::trace::GrantTrace;
 
 /// An authenticated caller.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Principal {
     /// What sessions are bound to: one text per grant, the same for all tokens of it.
     pub key: Arc<str>,
@@ -21,6 +22,8 @@ pub struct Principal {
     pub scopes: Scopes,
     /// The projects they are held to; none when they may use all.
     pub projects: Option<BTreeSet<String>>,
+    /// Where its first steps are noted.
+    pub trace: GrantTrace,
 }
 
 impl Principal {

@@ -121,9 +121,11 @@ impl ServerHandler for GatewayServer {
     async fn list_tools(
         &self,
         _: Option<PaginatedRequestParams>,
-        _: RequestContext<RoleServer>,
+        context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
-        Ok(ListToolsResult::with_all_items(tools::declarations().to_vec()))
+        let declared = tools::declarations();
+        caller_of(&context)?.trace.listed(declared.len());
+        Ok(ListToolsResult::with_all_items(declared.to_vec()))
     }
 
     async fn call_tool(

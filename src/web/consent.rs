@@ -25,7 +25,7 @@ pub(super) async fn show(
     match pages.server.authorize(query, &origin, ingress, &headers).await {
         Ok(page) => draw(&page),
         Err(Refusal::Page(refused)) => error(&refused),
-        Err(Refusal::Redirect(location)) => redirect(StatusCode::FOUND, &location),
+        Err(Refusal::Redirect { location, .. }) => redirect(StatusCode::FOUND, &location),
     }
 }
 

@@ -33,6 +33,11 @@ pub(crate) const MODULES: &[Module] = &[
             ("model", "one rule tells which characters can forge a line"),
         ],
     ),
+    module(
+        0,
+        "trace",
+        &[("clock", "its entries say when"), ("model", "its entries say which client")],
+    ),
     module(1, "store", &[]),
     module(1, "secret", &[]),
     module(1, "http", &[]),

@@ -38,6 +38,7 @@ fn guard(per_minute: u32, burst: u32) -> Guard {
         hosts: Hosts::new(watch::channel(Some(tunnel)).1, Vec::new()),
         limit: Arc::new(RateLimit::new(per_minute, burst, clock)),
         trusted_proxies: Vec::new(),
+        trace: Trace::new(Arc::new(ManualClock::new(Timestamp::from_millis(0)))),
         entropy: Arc::new(SeededEntropy::new(3)),
         draining: CancellationToken::new(),
     })

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use super::*;
 use crate::clock::{ManualClock, SeededEntropy, Timestamp};
 use crate::http::{AcceptWith, GuardParts, Hosts, PublicOrigin, RateLimit, with_common_routes};
+use crate::trace::Trace;
 
 const GET: &str = "GET /healthz HTTP/1.1\r\nhost: t.example\r\n\r\n";
 
@@ -66,8 +67,9 @@ impl Harness {
                 watch::channel(PublicOrigin::parse("https://t.example").ok()).1,
                 Vec::new(),
             ),
-            limit: Arc::new(RateLimit::new(1_000, 1_000, clock)),
+            limit: Arc::new(RateLimit::new(1_000, 1_000, clock.clone())),
             trusted_proxies: Vec::new(),
+            trace: Trace::new(clock),
             entropy: Arc::new(SeededEntropy::new(3)),
             draining: draining.clone(),
         });

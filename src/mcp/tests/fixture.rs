@@ -31,6 +31,7 @@ use crate::model::{
     Scopes, Task, TaskId, TaskSpec, TaskState, Workspace,
 };
 use crate::store::Store;
+use crate::trace::{GrantTrace, Trace};
 
 pub(super) const NOW: Timestamp = Timestamp::from_millis(1_795_153_266_120);
 pub(super) const LOCAL: &str = "127.0.0.1:8765";
@@ -390,7 +391,7 @@ impl Authenticate for FakeAuth {
         };
         let key = token.unwrap_or_default();
         let caller = Caller::Client { client_id: key.parse().unwrap() };
-        Ok(Principal { key: key.into(), caller, scopes, projects })
+        Ok(Principal { key: key.into(), caller, scopes, projects, trace: GrantTrace::default() })
     }
 
     fn ended(&self, _: &Principal) -> BoxFuture<'static, ()> {
@@ -458,6 +459,7 @@ impl Stack {
             hosts: Hosts::new(watch::channel(None).1, Vec::new()),
             limit: limit.clone(),
             trusted_proxies: Vec::new(),
+            trace: Trace::new(clock.clone()),
             entropy: Arc::new(SeededEntropy::new(2)),
             draining: draining.clone(),
         });

@@ -27,6 +27,7 @@ use gateway::http::{
 use gateway::mcp::{Authenticate, Endpoint, Mount, Principal};
 use gateway::model::{Caller, Scope, Scopes};
 use gateway::store::Store;
+use gateway::trace::{GrantTrace, Trace};
 use http::Response;
 use http::request::Parts;
 use tokio::sync::watch;
@@ -38,8 +39,13 @@ struct Everybody;
 
 impl Authenticate for Everybody {
     fn authenticate(&self, _: &Parts) -> Result<Principal, Box<Response<Body>>> {
-        let scopes = Scopes::of_tools();
-        Ok(Principal { key: "suite".into(), caller: Caller::Owner, scopes, projects: None })
+        Ok(Principal {
+            key: "suite".into(),
+            caller: Caller::Owner,
+            scopes: Scopes::of_tools(),
+            projects: None,
+            trace: GrantTrace::default(),
+        })
     }
 
     fn insufficient_scope(&self, _: &Parts, _: &Principal, _: Scope) -> Response<Body> {
@@ -65,8 +71,9 @@ async fn main() {
     let guard = Guard::new(GuardParts {
         routes: Routes::new(("/mcp", Arc::new(endpoint)), with_common_routes(Router::new())),
         hosts: Hosts::new(watch::channel(None).1, Vec::new()),
-        limit: Arc::new(RateLimit::new(1_000_000, 1_000_000, clock)),
+        limit: Arc::new(RateLimit::new(1_000_000, 1_000_000, clock.clone())),
         trusted_proxies: Vec::new(),
+        trace: Trace::new(clock.clone()),
         entropy: Arc::new(OsEntropy),
         draining: draining.clone(),
     });
