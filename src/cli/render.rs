@@ -5,7 +5,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::error::CliError;
-use crate::gateway::{TaskDetail, TaskView};
+use crate::gateway::{StepView, TaskDetail, TaskView};
 use crate::model::{Event, EventKind, steers};
 
 /// Most characters of an answer among a task's other facts.
@@ -160,6 +160,23 @@ pub(super) fn event_line(event: &Event, with_task: bool, colors: bool) -> String
     format!("{} {task}{what}\n", paint(time, "2", colors))
 }
 
+/// One line about a step of a client, and one about its cure.
+#[must_use]
+pub(super) fn step_line(step: &StepView, colors: bool) -> String {
+    let time = step.at.get(11..19).unwrap_or_default();
+    let who = match (&step.name, step.proven) {
+        (Some(name), true) => clean(name),
+        (Some(name), false) => format!("{} (unproven)", clean(name)),
+        (None, _) => "somebody".to_owned(),
+    };
+    let times = if step.times > 1 { format!(" ({} times)", step.times) } else { String::new() };
+    let mut line = format!("{} {who} {}{times}\n", paint(time, "2", colors), clean(&step.text));
+    if let Some(hint) = &step.hint {
+        let _ = writeln!(line, "         hint: {}", clean(hint));
+    }
+    line
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -167,6 +184,36 @@ mod tests {
     #[test]
     fn an_agents_words_cannot_steer_the_terminal() {
         assert_eq!(clean("a\u{1b}[2Jb\u{202e}c\rd\n"), "a\u{fffd}[2Jb\u{fffd}c\u{fffd}d\n");
+    }
+
+    #[test]
+    fn steps_read_as_shown_here_and_a_name_cannot_steer_the_terminal() {
+        let step = |name: Option<&str>, proven, text: &str, hint: Option<&str>, times| StepView {
+            schema: 1,
+            seq: 1,
+            at: "2026-11-20T05:41:06.120Z".to_owned(),
+            step: "any".to_owned(),
+            client_id: None,
+            name: name.map(str::to_owned),
+            proven,
+            text: text.to_owned(),
+            hint: hint.map(str::to_owned),
+            times,
+        };
+        let steps = [
+            step(None, false, "read where to sign in", None, 12),
+            step(Some("Cla\u{1b}[2Jude"), false, "registered itself", None, 1),
+            step(Some("Claude"), true, "listed 8 tools", None, 1),
+            step(Some("Claude"), true, "was turned away", Some("connect again"), 1),
+        ];
+        let lines: String = steps.iter().map(|step| step_line(step, false)).collect();
+        insta::assert_snapshot!(lines, @"
+        05:41:06 somebody read where to sign in (12 times)
+        05:41:06 Cla�[2Jude (unproven) registered itself
+        05:41:06 Claude listed 8 tools
+        05:41:06 Claude was turned away
+                 hint: connect again
+        ");
     }
 
     #[test]

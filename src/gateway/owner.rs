@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use super::admin::{Call, CallError, CallErrorKind};
 use super::devices;
 use super::tools::Shown;
-use super::view::{EventPage, RequestView, TaskDetail, TaskView};
+use super::view::{EventPage, RequestView, StepPage, TaskDetail, TaskView};
 use super::workspaces::ProjectWorkspaces;
 use crate::auth::AuthorizationServer;
 use crate::clock::Clock;
@@ -18,7 +18,7 @@ use crate::model::{Answer, Answerer, Decision, Request, RequestState, Task, Task
 use crate::store::{Store, TaskFilter};
 use crate::task::{AnswerError, CancelError, EngineHandle};
 
-/// Longest wait of one [`Call::Events`].
+/// Longest wait of one [`Call::Events`] or [`Call::Trace`].
 const WAIT_MAX: Duration = Duration::from_secs(60);
 /// Most events in one answer.
 const EVENTS: usize = 500;
@@ -69,6 +69,9 @@ impl Owner {
             Call::Status => self.status(),
             Call::Events { task, after, wait_secs } => {
                 self.events(task, after, Duration::from_secs(wait_secs)).await
+            }
+            Call::Trace { after, wait_secs } => {
+                self.trace(after, Duration::from_secs(wait_secs)).await
             }
             Call::Pair => self.running()?.1.pair().await,
             Call::ListTasks { states, project, limit } => {
@@ -180,6 +183,18 @@ impl Owner {
                 }
             }
         }
+    }
+
+    async fn trace(&self, after: Option<u64>, wait: Duration) -> Result<Value, CallError> {
+        self.running()?;
+        let trace = self.auth.trace();
+        let mut newest = trace.newest();
+        if let Some(after) = after {
+            let later = newest.wait_for(|newest| *newest > after);
+            // Whether there is news or the time is over: the page tells.
+            let _ = tokio::time::timeout(wait.min(WAIT_MAX), later).await;
+        }
+        Ok(json!(StepPage::of(&trace.after(after))))
     }
 
     async fn list_tasks(

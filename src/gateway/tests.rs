@@ -15,6 +15,8 @@ use crate::model::{
     TaskId, TaskState, TokenDigest,
 };
 
+mod trace;
+
 const SETTINGS: &str = "
 server.listen = \"127.0.0.1:0\"
 tunnel.provider = \"none\"

@@ -1,4 +1,5 @@
 //! `gateway status [--follow]`.
+use serde::Serialize;
 use serde_json::Value;
 
 use crate::cli::args::StatusArgs;
@@ -6,14 +7,32 @@ use crate::cli::context::{Context, print_text};
 use crate::cli::error::{CliError, Exit};
 use crate::cli::reach;
 use crate::cli::render;
-use crate::gateway::EventPage;
 use crate::gateway::admin::{AdminClient, AdminClientError, Call};
+use crate::gateway::{EventPage, StepPage};
 
 /// Runs the command.
 pub(in crate::cli) async fn run(context: &Context, args: StatusArgs) -> Result<(), CliError> {
     let status = ask(context, &Call::Status).await?;
-    context.print(&status, || lines(&status))?;
-    if args.follow { follow(context, status).await } else { Ok(()) }
+    if !args.follow {
+        return context.print(&status, || lines(&status));
+    }
+    show(context, &status, || lines(&status))?;
+    tokio::try_join!(follow_tasks(context, status), follow_clients(context))?;
+    Ok(())
+}
+
+/// Prints one of many: as a line of JSON, or as `text` makes it.
+fn show(
+    context: &Context,
+    data: &impl Serialize,
+    text: impl FnOnce() -> String,
+) -> Result<(), CliError> {
+    if !context.global.json {
+        return print_text(&text());
+    }
+    let mut data = serde_json::json!(data);
+    data["schema"] = 1.into();
+    print_text(&format!("{data}\n"))
 }
 
 async fn ask(context: &Context, call: &Call) -> Result<Value, CliError> {
@@ -23,29 +42,44 @@ async fn ask(context: &Context, call: &Call) -> Result<Value, CliError> {
     })
 }
 
-async fn follow(context: &Context, mut status: Value) -> Result<(), CliError> {
+async fn follow_tasks(context: &Context, mut status: Value) -> Result<(), CliError> {
     let mut after = None;
     loop {
         let call = Call::Events { task: None, after, wait_secs: 5 };
-        let page = match AdminClient::new(&context.folders.runtime).call(&call).await {
-            Ok(page) => page,
-            Err(AdminClientError::NotRunning | AdminClientError::Broken(_)) => return Err(ended()),
-            Err(error) => return Err(error.into()),
-        };
-        let page: EventPage = render::typed(page)?;
+        let page: EventPage = render::typed(wait_for(context, &call).await?)?;
         for event in &page.events {
-            if context.global.json {
-                print_text(&format!("{}\n", serde_json::json!(event)))?;
-            } else {
-                print_text(&render::event_line(event, true, context.colors()))?;
-            }
+            show(context, event, || render::event_line(event, true, context.colors()))?;
         }
         after = Some(page.cursor);
         let now = reach::call_running(context, &Call::Status).await?.ok_or_else(ended)?;
         if changed(&status, &now) {
-            context.print(&now, || lines(&now))?;
+            show(context, &now, || lines(&now))?;
         }
         status = now;
+    }
+}
+
+async fn follow_clients(context: &Context) -> Result<(), CliError> {
+    let mut after = None;
+    loop {
+        let page = wait_for(context, &Call::Trace { after, wait_secs: 30 }).await?;
+        let page: StepPage = render::typed(page)?;
+        if page.missed > 0 {
+            let missed = serde_json::json!({ "missed": page.missed });
+            show(context, &missed, || format!("{} earlier steps are not shown\n", page.missed))?;
+        }
+        for step in &page.steps {
+            show(context, step, || render::step_line(step, context.colors()))?;
+        }
+        after = Some(page.cursor);
+    }
+}
+
+/// Asks the gateway that is followed; it may end meanwhile.
+async fn wait_for(context: &Context, call: &Call) -> Result<Value, CliError> {
+    match AdminClient::new(&context.folders.runtime).call(call).await {
+        Err(AdminClientError::NotRunning | AdminClientError::Broken(_)) => Err(ended()),
+        answer => Ok(answer?),
     }
 }
 
@@ -79,6 +113,14 @@ fn lines(status: &Value) -> String {
     });
     let tasks = tasks.filter(|tasks| !tasks.is_empty());
     out += &format!("tasks    {}\n", tasks.map_or("none".to_owned(), |tasks| tasks.join(", ")));
+    for client in status["clients"].as_array().into_iter().flatten() {
+        let name = render::clean(&text(&client["last"]["name"]));
+        out += &format!("client   {name}: {}\n", text(&client["row"]));
+        if let Some(hint) = client["last"]["hint"].as_str() {
+            out += &format!("         {}\n", text(&client["last"]["text"]));
+            out += &format!("hint     {hint}\n");
+        }
+    }
     if let Some(waiting) = status["waiting"].as_str() {
         out += &format!("waiting  {waiting}\n");
     }
@@ -110,6 +152,14 @@ mod tests {
                 "hint": "store another authtoken",
             },
             "tasks": { "running": 2 },
+            "clients": [
+                { "row": "allowed → listed 8 tools", "last": { "name": "Claude", "hint": null } },
+                { "row": "allowed → no call", "last": {
+                    "name": "Co\u{202e}dex",
+                    "text": "made no call; likely cause: it asked at / instead of /mcp (404)",
+                    "hint": "the connector's URL must end in /mcp",
+                } },
+            ],
             "waiting": "1 queued, while 2 hold a place",
             "needs_restart": ["limits.burst", "server.listen"],
             "problems": ["one"],
@@ -121,6 +171,10 @@ mod tests {
         tunnel   ngrok, failed: ngrok said no; really
         hint     store another authtoken
         tasks    2 running
+        client   Claude: allowed → listed 8 tools
+        client   Co�dex: allowed → no call
+                 made no call; likely cause: it asked at / instead of /mcp (404)
+        hint     the connector's URL must end in /mcp
         waiting  1 queued, while 2 hold a place
         restart  needed for limits.burst, server.listen
         problem  one

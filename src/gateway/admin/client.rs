@@ -116,7 +116,7 @@ impl AdminClient {
 /// How long a call may be without an answer before anybody wonders.
 const fn patience(call: &Call) -> Duration {
     match call {
-        Call::Events { wait_secs, .. } => {
+        Call::Events { wait_secs, .. } | Call::Trace { wait_secs, .. } => {
             Duration::from_secs(wait_secs.saturating_add(ANSWER_LIMIT.as_secs()))
         }
         _ => ANSWER_LIMIT,

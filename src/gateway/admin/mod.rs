@@ -38,6 +38,14 @@ pub enum Call {
         /// Longest wait in seconds, at most 60.
         wait_secs: u64,
     },
+    /// Waits for steps of clients after the cursor, at most `wait_secs`; without a cursor it answers
+    /// those of late at once.
+    Trace {
+        /// Number to go on from.
+        after: Option<u64>,
+        /// Longest wait in seconds, at most 60.
+        wait_secs: u64,
+    },
     /// Opens a pairing.
     Pair,
     /// A page of tasks.

@@ -75,7 +75,7 @@ fn place_of(
     followers: &Arc<Semaphore>,
 ) -> Result<OwnedSemaphorePermit, CallError> {
     match call {
-        Call::Events { wait_secs: 1.., .. } => {
+        Call::Events { wait_secs: 1.., .. } | Call::Trace { wait_secs: 1.., .. } => {
             followers.clone().try_acquire_owned().map_err(|_| {
                 let message = format!("{FOLLOWERS} others follow what the gateway does already");
                 CallError::new(CallErrorKind::Unavailable, message, "end one of them")
