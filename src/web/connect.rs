@@ -5,8 +5,8 @@ use axum::response::Response;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use maud::{Markup, html};
 
-use super::Pages;
 use super::page::{Forms, not_a_form, respond, retry_after, trouble};
+use super::{Pages, live};
 use crate::auth::{AuthorizationServer, Challenge, OpaqueToken, Paired, routes};
 use crate::http::{Ingress, Origin};
 use crate::model::{Client, Registration};
@@ -94,9 +94,10 @@ pub(super) async fn pair(
         p.soft { "From now on one tap here allows your apps to connect." }
         (add_connector(&pages.server, &origin))
         (credentials)
+        (live::section(&pages.server))
     };
     let mut response =
-        respond(StatusCode::OK, "gateway: this device is paired", Forms::Own, &content);
+        respond(StatusCode::OK, "gateway: this device is paired", Forms::Live, &content);
     if let Ok(mut cookie) = HeaderValue::from_str(set_cookie.expose()) {
         cookie.set_sensitive(true);
         response.headers_mut().insert(header::SET_COOKIE, cookie);
@@ -117,6 +118,7 @@ fn page(
             h1 { "This device is paired" }
             (add_connector(server, origin))
             (credentials(server, offered(server).as_ref(), &Shown::Before))
+            (live::section(server))
         }
     } else if origin.is_https() {
         html! {
@@ -142,7 +144,8 @@ fn page(
             }
         }
     };
-    respond(status, "gateway: connect", Forms::Own, &content)
+    let forms = if paired { Forms::Live } else { Forms::Own };
+    respond(status, "gateway: connect", forms, &content)
 }
 
 fn pair_form() -> Markup {

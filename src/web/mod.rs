@@ -1,10 +1,12 @@
 //! Pages for people: the consent page, the connect page, and what goes wrong on the way.
 //!
 //! A page is one HTML document without anything from outside: style and script stand in it, and its
-//! content security policy names exactly those two by their hashes. What a page shows comes typed
+//! content security policy names exactly those two by their hashes. One page alone asks for more while
+//! it stands open: that of a paired device, how its apps' sign-in goes (`live`). What a page shows comes typed
 //! from [`crate::auth`]; what it decides is decided there.
 mod connect;
 mod consent;
+mod live;
 mod page;
 
 use std::sync::Arc;
@@ -44,6 +46,7 @@ pub fn router(pages: Pages) -> Router {
     Router::new()
         .route("/authorize", get(consent::show).post(consent::answer))
         .route("/pair", get(connect::show).post(connect::pair))
+        .route("/pair/live", get(live::show))
         .with_state(pages)
         .merge(json)
 }

@@ -19,24 +19,27 @@ const SCRIPT: &str = include_str!("connect.js");
 pub(super) enum Forms {
     /// To this gateway.
     Own,
+    /// To this gateway, which the script asks for news as well.
+    Live,
     /// To this gateway, and from there to wherever its answer redirects: browsers hold `form-action`
     /// against redirects too, also those that the client's own callback answers with.
     Redirected,
 }
 
-static POLICIES: LazyLock<[HeaderValue; 2]> = LazyLock::new(|| {
+static POLICIES: LazyLock<[HeaderValue; 3]> = LazyLock::new(|| {
     let hash = |text: &str| format!("'sha256-{}'", STANDARD.encode(Sha256::digest(text)));
     let shared = format!(
         "default-src 'none'; style-src {}; base-uri 'none'; frame-ancestors 'none'",
         hash(STYLE)
     );
     let own = format!("{shared}; script-src {}; form-action 'self'", hash(SCRIPT));
-    [own, shared].map(|it| HeaderValue::try_from(it).expect("a policy is printable ASCII"))
+    let live = format!("{own}; connect-src 'self'");
+    [own, live, shared].map(|it| HeaderValue::try_from(it).expect("a policy is printable ASCII"))
 });
 
 /// Answers with a page.
 pub(super) fn respond(status: StatusCode, title: &str, forms: Forms, content: &Markup) -> Response {
-    let scripted = forms == Forms::Own;
+    let scripted = forms != Forms::Redirected;
     let document = html! {
         (DOCTYPE)
         html lang="en" {
@@ -57,8 +60,12 @@ pub(super) fn respond(status: StatusCode, title: &str, forms: Forms, content: &M
         }
     };
     let mut response = (status, document.into_string()).into_response();
-    let [own, redirected] = &*POLICIES;
-    let policy = if scripted { own } else { redirected };
+    let [own, live, redirected] = &*POLICIES;
+    let policy = match forms {
+        Forms::Own => own,
+        Forms::Live => live,
+        Forms::Redirected => redirected,
+    };
     response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy.clone());
     let html = HeaderValue::from_static("text/html; charset=utf-8");
     response.headers_mut().insert(header::CONTENT_TYPE, html);

@@ -12,3 +12,4 @@ mod family;
 mod pairing;
 mod registration;
 mod token;
+mod trace;
