@@ -23,7 +23,7 @@ use crate::model::{
     RevocationReason, Scope, Scopes, Supersession, Token, TokenDigest, TokenFamily, TokenKind,
 };
 use crate::store::{StoreError, WriteTx};
-use crate::trace::{self, Party, Step, Who, Words};
+use crate::trace::{Party, Sender, Step, Who, Words};
 
 const ACCESS: &str = "gwa_";
 const REFRESH: &str = "gwr_";
@@ -107,8 +107,8 @@ impl AuthorizationServer {
             self.trace().note(Party::Owners(who), Step::TokenRenewed);
         } else {
             let tunnelled = ingress.kind == IngressKind::Tunnel;
-            let origin = trace::Origin { from: ingress.client, tunnelled };
-            self.trace().token_issued(tokens.family.clone(), who, origin);
+            let sender = Sender { from: ingress.client, tunnelled };
+            self.trace().token_issued(tokens.family.clone(), who, sender);
         }
         Ok(tokens)
     }

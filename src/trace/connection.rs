@@ -41,6 +41,8 @@ fn take<'a>(steps: &mut Vec<&'a Entry>, entry: &'a Entry) {
         Step::FirstCall => {
             steps.retain(|it| !matches!(it.step, Step::NoCall { .. } | Step::CallRefused(_)));
         }
+        // One after the other: the last tells.
+        Step::CallRefused(_) => steps.retain(|it| !matches!(it.step, Step::CallRefused(_))),
         // This happens all the time and changes nothing.
         Step::TokenRenewed if !steps.is_empty() => return,
         _ => {}

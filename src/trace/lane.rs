@@ -30,7 +30,12 @@ impl Entry {
             (Some(one), Some(other)) => one.id == other.id,
             (one, other) => one.is_none() && other.is_none(),
         };
-        same_client && self.step.name() == other.step.name()
+        let same_step = match (&self.step, &other.step) {
+            // There are a few kinds of these, and each has a cure of its own.
+            (Step::CallRefused(one), Step::CallRefused(other)) => one == other,
+            (one, other) => one.name() == other.name(),
+        };
+        same_client && same_step
     }
 
     fn is_of(&self, id: &ClientId) -> bool {

@@ -25,7 +25,7 @@ pub use self::lane::Entry;
 use self::lane::Lane;
 pub use self::obstacle::Obstacle;
 use self::silence::Awaited;
-pub use self::silence::Origin;
+pub use self::silence::Sender;
 pub use self::step::{Party, Step, Who, Words};
 use crate::clock::Clock;
 use crate::model::FamilyId;
@@ -106,10 +106,10 @@ impl Trace {
     }
 
     /// Notes the first token of a new grant, whose first call is awaited from now on.
-    pub fn token_issued(&self, family: FamilyId, who: Who, origin: Origin) {
+    pub fn token_issued(&self, family: FamilyId, who: Who, sender: Sender) {
         self.with(|state, trace| {
             trace.tell(state, Party::Owners(who.clone()), Step::TokenIssued);
-            state.awaited.add(family, who, origin, trace.0.clock.now());
+            state.awaited.add(family, who, sender, trace.0.clock.now());
         });
         self.0.issued.notify_one();
     }

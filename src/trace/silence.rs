@@ -13,9 +13,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Grants waited for at a time; each took the owner's consent. The oldest gives way.
 const AWAITED_MAX: usize = 64;
 
-/// Where a token request came from.
+/// Who sent a token request, as far as its way in tells.
 #[derive(Clone, Copy, Debug)]
-pub struct Origin {
+pub struct Sender {
     /// The client's address, where it is known.
     pub from: Option<IpAddr>,
     /// Whether it came through the tunnel.
@@ -26,7 +26,7 @@ pub struct Origin {
 struct Waiting {
     family: FamilyId,
     who: Who,
-    origin: Origin,
+    sender: Sender,
     due: Timestamp,
     /// What explains its silence best.
     met: Option<Obstacle>,
@@ -43,11 +43,11 @@ impl Waiting {
 pub(super) struct Awaited(VecDeque<Waiting>);
 
 impl Awaited {
-    pub(super) fn add(&mut self, family: FamilyId, who: Who, origin: Origin, now: Timestamp) {
+    pub(super) fn add(&mut self, family: FamilyId, who: Who, sender: Sender, now: Timestamp) {
         if self.0.len() >= AWAITED_MAX {
             self.0.pop_front();
         }
-        self.0.push_back(Waiting { family, who, origin, due: now.after(PATIENCE), met: None });
+        self.0.push_back(Waiting { family, who, sender, due: now.after(PATIENCE), met: None });
     }
 
     pub(super) fn arrived(&mut self, family: &FamilyId) {
@@ -64,7 +64,7 @@ impl Awaited {
     /// Something stood in the way of a request from an address, whoever sent it: the machines of a
     /// hosted app share a network, and seldom one address.
     pub(super) fn met_from(&mut self, from: Option<IpAddr>, obstacle: Obstacle) {
-        let near = |waiting: &&mut Waiting| network(waiting.origin.from) == network(from);
+        let near = |waiting: &&mut Waiting| network(waiting.sender.from) == network(from);
         for waiting in self.0.iter_mut().filter(near) {
             waiting.met(obstacle);
         }
@@ -79,7 +79,7 @@ impl Awaited {
         let (due, still): (VecDeque<_>, VecDeque<_>) =
             self.0.drain(..).partition(|waiting| waiting.due <= now);
         self.0 = still;
-        let step = |it: &Waiting| Step::NoCall { met: it.met, tunnelled: it.origin.tunnelled };
+        let step = |it: &Waiting| Step::NoCall { met: it.met, tunnelled: it.sender.tunnelled };
         due.into_iter().map(|waiting| (waiting.who.clone(), step(&waiting))).collect()
     }
 }

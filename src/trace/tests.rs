@@ -24,8 +24,8 @@ fn asked() -> Step {
     Step::ConsentAsked { host: Words::of("claude.ai") }
 }
 
-fn from(address: &str) -> Origin {
-    Origin { from: Some(address.parse().unwrap()), tunnelled: true }
+fn from(address: &str) -> Sender {
+    Sender { from: Some(address.parse().unwrap()), tunnelled: true }
 }
 
 /// The texts of what a follower is told.
@@ -35,10 +35,10 @@ fn told(page: &Page) -> Vec<String> {
 }
 
 /// Signs a client in up to its token.
-fn signed_in(trace: &Trace, name: &str, origin: Origin) -> GrantTrace {
+fn signed_in(trace: &Trace, name: &str, sender: Sender) -> GrantTrace {
     trace.note(Party::Owners(who(name)), asked());
     trace.note(Party::Owners(who(name)), Step::ConsentAllowed);
-    trace.token_issued(family(name), who(name), origin);
+    trace.token_issued(family(name), who(name), sender);
     trace.grant(&family(name), || who(name))
 }
 
@@ -105,17 +105,25 @@ fn a_hundred_thousand_steps_of_strangers_stay_in_their_own_small_lane() {
 #[test]
 fn what_repeats_itself_is_told_again_only_after_a_while() {
     let (trace, clock) = trace();
-    for _ in 0..9 {
-        trace.turned_away(None, Obstacle::Host);
-        trace.turned_away(None, Obstacle::Origin);
-        clock.advance(Duration::from_secs(1));
+    let refuse = |why: &str| {
+        let step = Step::AuthorizationRefused { why: Words::of(why) };
+        trace.note(Party::Stranger, step);
+    };
+    for n in 0..18 {
+        refuse(&format!("reason {n}"));
+        clock.advance(Duration::from_millis(500));
     }
     assert_eq!(trace.after(None).cursor, 1, "what a stranger varies is no news");
     clock.advance(Duration::from_secs(1));
-    trace.turned_away(None, Obstacle::Origin);
+    refuse("the newest reason");
     let page = trace.after(Some(1));
-    assert_eq!(told(&page), ["- call_refused"]);
+    assert_eq!(told(&page), ["- authorization_refused"]);
     assert_eq!((page.entries[0].times, page.missed), (19, 0));
+    // What keeps a request from the endpoint is one of a few kinds, and told by kind.
+    trace.turned_away(None, Obstacle::Host);
+    trace.turned_away(None, Obstacle::Origin);
+    trace.turned_away(None, Obstacle::Host);
+    assert_eq!(told(&trace.after(Some(page.cursor))), ["- call_refused", "- call_refused"]);
 }
 
 #[test]
