@@ -273,6 +273,10 @@ def pair_and_consent(lab, browser, client, url, origin, token, shots):
     expect(not phone.visible("#code"), "a paired device is asked for a code")
     phone.tap("button[value=allow]")
     app.expect_code("state-1", origin)
+    # The other paired device, whose page stood open all the time, shows it without being loaded anew.
+    live = until("the live status", lambda: tablet.content("#live p strong") and tablet.content("#live"), 20)
+    expect(live.endswith("asked → allowed"), f"the live status reads {live}")
+    tablet.screenshot(shots / "9-live.png")
 
     # The same on a device that nobody paired: the terminal's code is needed.
     other = browser.fresh_page()
@@ -292,6 +296,7 @@ def pair_and_consent(lab, browser, client, url, origin, token, shots):
 
     # A browser notes each answer with an error status; besides those meant to have one it has nothing to say.
     for page, name, meant in ((phone, "the paired page", ["401 /mcp"]),
+                              (tablet, "the live status", ["401 /mcp"]),
                               (thief, "the used link", ["401 /mcp", "410 /pair"]),
                               (other, "the unpaired page", ["400 /authorize", "403 /authorize"])):
         noted = [re.sub(rf"^network: Failed .* status of (\d+) \([^)]*\) {re.escape(origin)}([^#?]*).*$", r"\1 \2", line)
