@@ -19,6 +19,8 @@ pub(super) const CHARS_MAX: usize = 100_000;
 pub(super) const PAGE_BYTES_MAX: usize = 24_000;
 /// More than most answers have, except for a page of something.
 const TEXT_BYTES_USUAL: usize = 256;
+/// More than most facts have as JSON.
+const BRIEF_BYTES_USUAL: usize = 512;
 /// Room for the names of changed files, in characters of JSON; they stand in the text as well.
 const FILES_CHARS_MAX: usize = 10_000;
 /// Longest path shown, in characters.
@@ -158,11 +160,13 @@ impl Answer {
     /// The finished result, cut to size as a last resort: pages are made small enough before.
     pub(super) fn finish(self) -> CallToolResult {
         let Self { mut text, facts, shown, brief: wanted, .. } = self;
-        let brief = if wanted {
-            serde_json::to_string(&Brief { facts: &facts, shown: &shown }).unwrap_or_default()
-        } else {
-            String::new()
-        };
+        let mut brief = Vec::new();
+        if wanted {
+            brief.reserve(BRIEF_BYTES_USUAL);
+            // Texts and numbers have no way to fail.
+            let _ = serde_json::to_writer(&mut brief, &Brief { facts: &facts, shown: &shown });
+        }
+        let brief = String::from_utf8(brief).unwrap_or_default();
         let facts = Value::Object(facts);
         // All facts stand in one of the blocks, so small blocks mean a small answer.
         if text.len() + brief.len() > CHARS_MAX / 10 {

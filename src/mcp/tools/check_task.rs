@@ -84,7 +84,8 @@ async fn run(call: Call<'_>, arguments: Arguments<'_>) -> Result<Answer, ToolErr
         task
     } else {
         let after = since.unwrap_or(task.cursor);
-        let changed = call.patience.for_change(call.tasks, &id, after, wait).await;
+        // Boxed, as below: most calls do not wait, and need no room for it.
+        let changed = Box::pin(call.patience.for_change(call.tasks, &id, after, wait)).await;
         call.visible(changed.map_err(unavailable)?, &id)?
     };
 
@@ -97,7 +98,7 @@ async fn run(call: Call<'_>, arguments: Arguments<'_>) -> Result<Answer, ToolErr
         }
     }
     if task.state.name() == "queued" && !wait.is_zero() {
-        wait_for_whom(&mut answer, call).await?;
+        Box::pin(wait_for_whom(&mut answer, call)).await?;
     }
     if let Some(since) = since {
         let events = call.tasks.events(&id, since, EVENTS_MAX).await.map_err(unavailable)?;
