@@ -7,6 +7,8 @@ mod audience;
 mod client;
 mod device;
 mod event;
+#[cfg(test)]
+pub(crate) mod family_tests;
 mod grant;
 mod id;
 mod request;

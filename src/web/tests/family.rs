@@ -1,86 +1,20 @@
-//! The state machine of a token family, against a model of the rule in DESIGN §4.4.
+//! The state machine of a token family through the token endpoint, the store and the bearer check,
+//! against the model of its rule.
 use std::collections::HashMap;
 
 use http::StatusCode;
 use proptest::prelude::*;
 
 use super::harness::*;
-
-#[derive(Clone, Debug)]
-enum Step {
-    /// Presents the refresh token of a pair, by its number.
-    Refresh(usize),
-    /// Presents the access token of a pair.
-    Use(usize),
-    /// Lets seconds pass.
-    Wait(u64),
-    /// Writes the last-use marks.
-    Flush,
-    /// Restarts the gateway after an orderly end.
-    Restart,
-}
-
-fn step() -> impl Strategy<Value = Step> {
-    prop_oneof![
-        4 => (0_usize..6).prop_map(Step::Refresh),
-        4 => (0_usize..6).prop_map(Step::Use),
-        2 => prop_oneof![Just(1_u64), Just(30), Just(60), Just(61), Just(3_600)].prop_map(Step::Wait),
-        1 => Just(Step::Flush),
-        1 => Just(Step::Restart),
-    ]
-}
-
-/// What the rule says, kept apart from how it is implemented.
-#[derive(Default)]
-struct Model {
-    /// When each pair was replaced; the last one was not.
-    replaced_at: Vec<Option<u64>>,
-    newest_used: bool,
-    revoked: bool,
-    now: u64,
-}
-
-impl Model {
-    fn in_grace(&self, n: usize) -> bool {
-        self.replaced_at[n].is_some_and(|at| self.now - at <= 60)
-    }
-
-    fn is_previous_of_unseen(&self, n: usize) -> bool {
-        n + 2 == self.replaced_at.len() && !self.newest_used
-    }
-
-    /// The number of the pair that refreshing with pair `n` answers with.
-    fn refresh(&mut self, n: usize) -> Option<usize> {
-        if self.revoked {
-            return None;
-        }
-        if n + 1 == self.replaced_at.len() {
-            self.replaced_at[n] = Some(self.now);
-            self.replaced_at.push(None);
-            self.newest_used = false;
-            return Some(n + 1);
-        }
-        if self.in_grace(n) || self.is_previous_of_unseen(n) {
-            return Some(n + 1);
-        }
-        self.revoked = true;
-        None
-    }
-
-    fn admits(&mut self, n: usize) -> bool {
-        let newest = n + 1 == self.replaced_at.len();
-        let good = !self.revoked && (newest || self.in_grace(n) || self.is_previous_of_unseen(n));
-        self.newest_used |= good && newest;
-        good
-    }
-}
+use crate::auth::OpaqueToken;
+use crate::model::family_tests::{Model, Step, steps};
 
 async fn follow(steps: Vec<Step>) -> Result<(), TestCaseError> {
     let mut gateway = TestGateway::start();
     let client = gateway.mint().await;
     let mut pairs = vec![gateway.sign_in(&client).await];
     let mut numbers: HashMap<String, usize> = HashMap::from([(pairs[0].refresh.clone(), 0)]);
-    let mut model = Model { replaced_at: vec![None], ..Model::default() };
+    let mut model = Model::new();
     for step in steps {
         match step {
             Step::Refresh(n) => {
@@ -106,7 +40,15 @@ async fn follow(steps: Vec<Step>) -> Result<(), TestCaseError> {
             }
             Step::Wait(secs) => {
                 gateway.advance(secs);
-                model.now += secs;
+                model.pass(secs);
+            }
+            Step::Revoke(n) => {
+                let token = &pairs[n % pairs.len()].refresh;
+                let headers = [("authorization", basic(&client))];
+                let headers = headers.each_ref().map(|(name, value)| (*name, value.as_str()));
+                let answer = gateway.post_with("/revoke", &[("token", token)], &headers).await;
+                prop_assert_eq!(answer.status, StatusCode::OK);
+                model.revoked = true;
             }
             Step::Flush => gateway.server.flush_marks().await.unwrap(),
             Step::Restart => {
@@ -115,6 +57,14 @@ async fn follow(steps: Vec<Step>) -> Result<(), TestCaseError> {
             }
         }
     }
+    let digests = pairs.iter().map(|pair| OpaqueToken::new(&pair.refresh).digest());
+    let kept = digests.map(|digest| gateway.store.read(|tx| tx.token(&digest)).unwrap());
+    let kept: Vec<_> = kept.collect::<Option<_>>().expect("they are kept while the family lives");
+    let living = kept.iter().filter(|(token, _)| token.superseded.is_none()).count();
+    prop_assert_eq!(living, 1, "one refresh token lives");
+    let generations = kept.iter().map(|(token, _)| usize::try_from(token.generation).unwrap());
+    prop_assert!(generations.eq(0..pairs.len()));
+    prop_assert_eq!(kept[0].1.revoked.is_some(), model.revoked);
     Ok(())
 }
 
@@ -122,7 +72,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(500))]
 
     #[test]
-    fn a_family_follows_the_rule_whatever_happens(steps in proptest::collection::vec(step(), 1..25)) {
+    fn a_family_follows_the_rule_whatever_happens(steps in steps(25)) {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(follow(steps))?;
     }
