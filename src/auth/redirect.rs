@@ -151,9 +151,13 @@ fn is_segment(text: &str) -> bool {
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
 }
 
+/// Whether the scheme is one of `schemes`, and what stands for the host is plain: no user, no port.
 fn has_scheme_of(uri: &str, schemes: &[String]) -> bool {
     uri.split_once("://").is_some_and(|(scheme, rest)| {
-        !rest.is_empty() && is_custom_scheme(scheme) && schemes.iter().any(|own| own == scheme)
+        let host = rest.split(['/', '?']).next().unwrap_or_default();
+        let plain = host.bytes().all(|it| it.is_ascii_alphanumeric() || b"-._".contains(&it));
+        let own = is_custom_scheme(scheme) && schemes.iter().any(|own| own == scheme);
+        !rest.is_empty() && plain && own
     })
 }
 
@@ -264,6 +268,9 @@ mod tests {
             "cursor://",
             "cursors://x",
             "Cursor://x",
+            "cursor://x:y/z",
+            "cursor://claude.ai@evil.example/",
+            "cursor://[::1/x",
             "javascript://x/%0aalert(1)",
         ] {
             assert!(!accepts(uri), "{uri}");
