@@ -78,7 +78,7 @@ fn accept(secret: Option<&str>, basic: bool) -> Result<Option<OpaqueToken>, OAut
 }
 
 /// Id and secret of a Basic header, each form-encoded (RFC 6749 §2.3.1).
-fn parse_basic(value: &[u8]) -> Option<(String, String)> {
+pub(super) fn parse_basic(value: &[u8]) -> Option<(String, String)> {
     let value = std::str::from_utf8(value).ok()?;
     let (scheme, encoded) = value.split_once(' ')?;
     if !scheme.eq_ignore_ascii_case("basic") || encoded.len() > 8 * 1024 {

@@ -23,6 +23,8 @@ mod devices;
 mod digest;
 pub(crate) mod document;
 mod error;
+#[cfg(feature = "testing")]
+pub(crate) mod fuzz;
 mod ledger;
 pub mod metadata;
 mod pairing;

@@ -7,12 +7,16 @@ mod authenticate;
 mod clients;
 mod devices;
 pub(crate) mod executors;
+#[cfg(feature = "testing")]
+pub mod fuzz;
 pub(crate) mod orphans;
 mod owner;
 mod probe;
 mod serve;
 mod settings;
 mod state;
+#[cfg(feature = "testing")]
+mod testing;
 #[cfg(test)]
 mod tests;
 mod tools;

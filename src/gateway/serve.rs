@@ -521,7 +521,13 @@ fn surroundings(
     Ok(Surroundings { executors, workspaces: Arc::new(workspaces.clone()) })
 }
 
-fn routes(mcp: McpParts, auth: &AuthorizationServer, clients: &Clients, probe: Probe) -> Routes {
+/// Everything that is served.
+pub(super) fn routes(
+    mcp: McpParts,
+    auth: &AuthorizationServer,
+    clients: &Clients,
+    probe: Probe,
+) -> Routes {
     let clients = clients.clone();
     let secrets = Arc::new(move |id: ClientId| {
         let clients = clients.clone();

@@ -313,64 +313,17 @@ fn not_cancelled(error: task::CancelError) -> CancelError {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
-    use std::collections::BTreeMap;
+mod tests {
     use std::sync::Arc;
-
-    use gateway_os::folders::Folders;
 
     use super::*;
     use crate::clock::{Clock, ManualClock, SeededEntropy, Timestamp};
-    use crate::config::Overrides;
-    use crate::executor::Registry;
-    use crate::gateway::settings;
-    use crate::model::{Caller, Cost, Progress, TaskSpec, TaskState};
-    use crate::task::{Engine, Surroundings};
+    use crate::gateway::testing::{self, task};
 
     fn tasks_in(folder: &std::path::Path) -> EngineTasks {
         let clock: Arc<dyn Clock> = Arc::new(ManualClock::new(Timestamp::from_millis(1_000)));
-        let env = BTreeMap::from([("HOME".to_owned(), folder.display().to_string())]);
-        let config = Config::load(None, None, &env, &Overrides::new(folder)).unwrap().config;
-        let folders = Folders {
-            config_file: folder.join("config.toml"),
-            state: folder.join("state"),
-            runtime: folder.join("run"),
-        };
-        let workspaces = ProjectWorkspaces::new(&config, &folders, &env, clock.clone());
         let store = Store::in_memory(clock.clone()).unwrap();
-        let surroundings = Surroundings {
-            executors: Registry::default(),
-            workspaces: Arc::new(workspaces.clone()),
-        };
-        let settings = settings::of_engine(&config, &folders);
-        let entropy = Arc::new(SeededEntropy::new(1));
-        let engine = Engine::start(store.clone(), clock, entropy, settings, surroundings).unwrap();
-        EngineTasks::new(engine, store, watch::channel(Shown::of(&config, workspaces)).1)
-    }
-
-    pub(in crate::gateway) fn task() -> Task {
-        Task {
-            id: TaskId::random(&SeededEntropy::new(2)),
-            spec: TaskSpec {
-                prompt: "x".into(),
-                project: "alpha".into(),
-                executor: "claude".into(),
-                model: None,
-                plan_only: false,
-                timeout_secs: 60,
-                idempotency_key: None,
-                caller: Caller::Owner,
-            },
-            created_at: Timestamp::from_millis(1),
-            updated_at: Timestamp::from_millis(1),
-            cursor: 0,
-            state: TaskState::Queued,
-            progress: Progress::default(),
-            cost: Cost::default(),
-            waited_ms: 0,
-            workspace: None,
-            run: None,
-        }
+        testing::tasks_in(folder, &store, &clock)
     }
 
     #[tokio::test]

@@ -120,15 +120,15 @@ impl Model {
     }
 }
 
-/// A family and all its tokens, changed as the token endpoint changes them.
-struct Family {
+/// A family with all its tokens, changed as the token endpoint changes them.
+struct Grant {
     family: TokenFamily,
     /// Access and refresh token of each pair.
     pairs: Vec<[Token; 2]>,
     now: Timestamp,
 }
 
-impl Family {
+impl Grant {
     fn new() -> Self {
         let (entropy, now) = (SeededEntropy::new(1), Timestamp::from_millis(0));
         let family = TokenFamily {
@@ -207,35 +207,35 @@ proptest! {
 
     #[test]
     fn the_rule_is_followed_whatever_happens(steps in steps(40)) {
-        let (mut family, mut model) = (Family::new(), Model::new());
+        let (mut grant, mut model) = (Grant::new(), Model::new());
         for step in steps {
-            let count = family.pairs.len();
+            let count = grant.pairs.len();
             match step {
                 Step::Refresh(n) => {
                     let n = n % count;
-                    prop_assert_eq!(family.refresh(n), model.refresh(n), "{} of {}", n, count);
+                    prop_assert_eq!(grant.refresh(n), model.refresh(n), "{} of {}", n, count);
                 }
                 Step::Use(n) => {
                     let n = n % count;
-                    prop_assert_eq!(family.admits(n), model.admits(n), "{} of {}", n, count);
+                    prop_assert_eq!(grant.admits(n), model.admits(n), "{} of {}", n, count);
                 }
                 Step::Revoke(_) => {
-                    family.revoke(RevocationReason::ByClient);
+                    grant.revoke(RevocationReason::ByClient);
                     model.revoked = true;
                 }
                 Step::Wait(secs) => {
-                    family.now = family.now.after(Duration::from_secs(secs));
+                    grant.now = grant.now.after(Duration::from_secs(secs));
                     model.pass(secs);
                 }
                 // Nothing of the rule hangs on what is kept where.
                 Step::Flush | Step::Restart => {}
             }
-            prop_assert_eq!(family.family.revoked.is_some(), model.revoked);
-            prop_assert!(family.pairs.len() - count <= 1);
+            prop_assert_eq!(grant.family.revoked.is_some(), model.revoked);
+            prop_assert!(grant.pairs.len() - count <= 1);
             // Neither kind of token does for the other.
-            for [access, refresh] in &family.pairs {
-                prop_assert!(!family.family.admits(refresh, family.now));
-                let verdict = family.family.judge_refresh(access, family.now);
+            for [access, refresh] in &grant.pairs {
+                prop_assert!(!grant.family.admits(refresh, grant.now));
+                let verdict = grant.family.judge_refresh(access, grant.now);
                 prop_assert_eq!(verdict, RefreshVerdict::Ended);
             }
         }

@@ -29,7 +29,7 @@ impl Document {
     /// # Errors
     ///
     /// What is wrong with it, for the owner and the client's makers.
-    pub(super) fn read(body: &[u8], location: &Location) -> Result<Self, String> {
+    pub(in crate::auth) fn read(body: &[u8], location: &Location) -> Result<Self, String> {
         let document: Map<String, Value> =
             serde_json::from_slice(body).map_err(|_| "it is not a JSON object".to_owned())?;
         judge(&document, location).map_err(|error| error.to_string())

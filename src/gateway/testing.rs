@@ -1,0 +1,64 @@
+//! The engine's part of a gateway in memory, for tests and fuzz targets.
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use gateway_os::folders::Folders;
+use tokio::sync::watch;
+
+use super::settings;
+use super::tools::{EngineTasks, Shown};
+use super::workspaces::ProjectWorkspaces;
+use crate::clock::{Clock, SeededEntropy, Timestamp};
+use crate::config::{Config, Overrides};
+use crate::executor::Registry;
+use crate::model::{Caller, Cost, Progress, Task, TaskId, TaskSpec, TaskState};
+use crate::store::Store;
+use crate::task::{Engine, Surroundings};
+
+/// The tools' view of a fresh engine over `store`, without projects and executors, by the default
+/// configuration. What it would write goes below `folder`.
+pub(super) fn tasks_in(folder: &Path, store: &Store, clock: &Arc<dyn Clock>) -> EngineTasks {
+    let env = BTreeMap::from([("HOME".to_owned(), folder.display().to_string())]);
+    let loaded = Config::load(None, None, &env, &Overrides::new(folder));
+    let config = loaded.expect("the defaults are valid").config;
+    let folders = Folders {
+        config_file: folder.join("config.toml"),
+        state: folder.join("state"),
+        runtime: folder.join("run"),
+    };
+    let workspaces = ProjectWorkspaces::new(&config, &folders, &env, clock.clone());
+    let surroundings =
+        Surroundings { executors: Registry::default(), workspaces: Arc::new(workspaces.clone()) };
+    let settings = settings::of_engine(&config, &folders);
+    let entropy = Arc::new(SeededEntropy::new(1));
+    let engine = Engine::start(store.clone(), clock.clone(), entropy, settings, surroundings);
+    let engine = engine.expect("an empty store can be read");
+    EngineTasks::new(engine, store.clone(), watch::channel(Shown::of(&config, workspaces)).1)
+}
+
+/// A task that waits for its turn.
+pub(super) fn task() -> Task {
+    Task {
+        id: TaskId::random(&SeededEntropy::new(2)),
+        spec: TaskSpec {
+            prompt: "x".into(),
+            project: "alpha".into(),
+            executor: "claude".into(),
+            model: None,
+            plan_only: false,
+            timeout_secs: 60,
+            idempotency_key: None,
+            caller: Caller::Owner,
+        },
+        created_at: Timestamp::from_millis(1),
+        updated_at: Timestamp::from_millis(1),
+        cursor: 0,
+        state: TaskState::Queued,
+        progress: Progress::default(),
+        cost: Cost::default(),
+        waited_ms: 0,
+        workspace: None,
+        run: None,
+    }
+}
