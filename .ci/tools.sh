@@ -8,7 +8,7 @@ CARGO_ZIGBUILD=0.22.1
 ZIGLANG=0.15.2
 
 debian() {
-  local wanted=(git gcc libc6-dev python3-venv dbus gnome-keyring libsecret-tools zbar-tools
+  local wanted=(git gcc g++ libc6-dev python3-venv dbus gnome-keyring libsecret-tools zbar-tools
     chromium librsvg2-bin shellcheck systemd strace procps)
   local missing=()
   for package in "${wanted[@]}"; do
