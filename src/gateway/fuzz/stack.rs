@@ -117,6 +117,7 @@ impl Stack {
             hosts: Hosts::new(watch::channel(public).1, Vec::new()),
             limit: Arc::new(RateLimit::new(1_000_000, 1_000_000, clock)),
             trusted_proxies: Vec::new(),
+            trace: auth.trace().clone(),
             entropy,
             draining: draining.clone(),
         });
