@@ -17,7 +17,7 @@ use super::server::AuthorizationServer;
 use super::token::TOKEN_BYTES_MAX;
 use crate::clock::Timestamp;
 use crate::http::{Ingress, Origin};
-use crate::model::{Audience, ClientId, FamilyId, ProjectAccess, Scope, Scopes, TokenDigest};
+use crate::model::{Audience, ClientId, FamilyId, ProjectAccess, Scopes, TokenDigest};
 use crate::store::{StoreError, WriteTx};
 use crate::trace::{GrantTrace, Obstacle, Who};
 
@@ -25,18 +25,12 @@ use crate::trace::{GrantTrace, Obstacle, Who};
 const CHECKED_MAX: usize = 1024;
 /// How often the use of one token is noted.
 const MARK_EVERY: Duration = Duration::from_secs(1);
-/// The one subject there is: this gateway has one owner.
-const OWNER: &str = "owner";
 
 /// A request whose bearer is good.
 #[derive(Clone, Debug)]
 pub struct AuthorizedRequest {
-    /// Whose rights these are.
-    pub subject: &'static str,
     /// The client that acts.
     pub client_id: ClientId,
-    /// The owner's name for that client.
-    pub client_name: String,
     /// What it may do.
     pub scopes: Scopes,
     /// The grant that it acts under; sessions are bound to it.
@@ -50,20 +44,6 @@ pub struct AuthorizedRequest {
 }
 
 impl AuthorizedRequest {
-    /// Asks for one scope.
-    ///
-    /// # Errors
-    ///
-    /// The 403 that names all scopes which are needed (RFC 6750 §3.1).
-    pub fn require(&self, scope: Scope, origin: &Origin) -> Result<(), Challenge> {
-        if self.scopes.contains(scope) {
-            return Ok(());
-        }
-        // What the client has goes along, so that stepping up does not lose it.
-        let needed = self.scopes.iter().chain([scope]).collect();
-        Err(Challenge::insufficient_scope(origin, needed))
-    }
-
     /// Holds a token for this machine alone to it.
     fn check_way(
         &self,
@@ -143,9 +123,7 @@ impl AuthorizationServer {
             return Err(Challenge::known_token(origin));
         }
         let request = Arc::new(AuthorizedRequest {
-            subject: OWNER,
             client_id: row.client.id,
-            client_name: row.client.name,
             scopes: row.family.scopes,
             family: row.family.id,
             projects: row.client.projects,

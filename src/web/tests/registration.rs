@@ -66,7 +66,10 @@ async fn a_client_registers_is_allowed_by_the_code_and_calls() {
     assert_eq!(allowed.status, StatusCode::SEE_OTHER, "{}", allowed.body);
     assert!(allowed.location().starts_with(REDIRECT), "the loopback port is free");
     let tokens = Tokens::of(&redeem(&gateway, &id, &allowed.sent("code").unwrap()).await);
-    assert_eq!(gateway.check(&tokens.access).unwrap().client_name, "Claude Code (gateway)");
+    let id = gateway.check(&tokens.access).unwrap().client_id.clone();
+    let clients = gateway.server.clients().unwrap();
+    let known = clients.iter().find(|client| client.id == id).unwrap();
+    assert_eq!(known.name, "Claude Code (gateway)");
     let stored = gateway.server.clients().unwrap().remove(0);
     assert_eq!(stored.approved_at, Some(gateway.clock_now()));
     assert_eq!(stored.expires_at, None, "what was allowed waits no more");
