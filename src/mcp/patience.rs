@@ -9,6 +9,7 @@ use rmcp::model::{ProgressNotificationParam, ProgressToken};
 use rmcp::{Peer, RoleServer};
 use tokio_util::sync::CancellationToken;
 
+use super::principal::{Authenticate, Principal};
 use super::tasks::{Tasks, Unavailable};
 use crate::clock::Clock;
 use crate::model::{Task, TaskId, TaskState};
@@ -23,6 +24,9 @@ pub(super) struct Patience<'a> {
     pub(super) cancelled: &'a CancellationToken,
     /// The gateway is shutting down.
     pub(super) draining: &'a CancellationToken,
+    /// Whose call it is, and who knows whether they may still make it.
+    pub(super) principal: &'a Principal,
+    pub(super) auth: &'a dyn Authenticate,
     /// Where progress goes, when the client supplied a token for it.
     pub(super) listener: Option<(Peer<RoleServer>, ProgressToken)>,
 }
@@ -40,7 +44,8 @@ impl fmt::Debug for Patience<'_> {
 }
 
 impl<'a> Patience<'a> {
-    /// Waits until the task's cursor is past `after`, it is over, or waiting ends.
+    /// Waits until the task's cursor is past `after`, it is over, or waiting ends. For a caller whose
+    /// grant ends meanwhile there is no task any more.
     pub(super) async fn for_change(
         &self,
         tasks: &dyn Tasks,
@@ -63,9 +68,11 @@ impl<'a> Patience<'a> {
             return tasks.task(id).await;
         }
         let mut changed = tasks.wait(id, after, at_most);
+        let mut ended = self.auth.ended(self.principal);
         loop {
             tokio::select! {
                 biased;
+                () = &mut ended => return Ok(None),
                 task = &mut changed => return task,
                 () = self.cancelled.cancelled() => return tasks.task(id).await,
                 () = self.draining.cancelled() => return tasks.task(id).await,

@@ -54,7 +54,7 @@ impl GatewayServer {
             return Ok(tools::no_such_tool(&request.name).into());
         };
         let principal = caller_of(&context)?;
-        let patience = self.patience(&context);
+        let patience = self.patience(&context, &principal);
         let arguments = request.arguments.unwrap_or_default();
         let call = Call {
             tasks: &*self.parts.tasks,
@@ -66,12 +66,18 @@ impl GatewayServer {
         Ok(ran.unwrap_or_else(|_| self.internal_error(tool.name)).into())
     }
 
-    fn patience<'a>(&'a self, context: &'a RequestContext<RoleServer>) -> Patience<'a> {
+    fn patience<'a>(
+        &'a self,
+        context: &'a RequestContext<RoleServer>,
+        principal: &'a Principal,
+    ) -> Patience<'a> {
         let token = context.meta.get_progress_token();
         Patience {
             clock: &*self.parts.clock,
             cancelled: &context.ct,
             draining: &self.parts.draining,
+            principal,
+            auth: &*self.parts.auth,
             listener: token.map(|token| (context.peer.clone(), token)),
         }
     }
@@ -169,7 +175,7 @@ impl ServerHandler for GatewayServer {
             tasks: &*self.parts.tasks,
             now: self.parts.clock.now(),
             principal: &principal,
-            patience: &self.patience(&context),
+            patience: &self.patience(&context, &principal),
         };
         let read = resources::read(call, &request.uri, is_modern(&context)).await?;
         Ok(read.into())

@@ -370,7 +370,10 @@ impl Tasks for FakeTasks {
 /// Five tokens: `all`, `other` (another grant), `observer`, `runner` (by their scopes), `held` (to the
 /// project alpha).
 #[derive(Debug)]
-pub(super) struct FakeAuth;
+pub(super) struct FakeAuth {
+    /// Cancelled when all grants end.
+    ended: CancellationToken,
+}
 
 impl Authenticate for FakeAuth {
     fn authenticate(&self, parts: &Parts) -> Result<Principal, Box<Response<Body>>> {
@@ -395,7 +398,7 @@ impl Authenticate for FakeAuth {
     }
 
     fn ended(&self, _: &Principal) -> BoxFuture<'static, ()> {
-        std::future::pending().boxed()
+        self.ended.clone().cancelled_owned().boxed()
     }
 
     fn insufficient_scope(&self, _: &Parts, _: &Principal, needed: Scope) -> Response<Body> {
@@ -417,6 +420,8 @@ pub(super) struct Stack {
     pub(super) endpoint: Endpoint,
     pub(super) limit: Arc<RateLimit>,
     pub(super) draining: CancellationToken,
+    /// Cancelled when all grants end.
+    pub(super) ended: CancellationToken,
     pub(super) store: Store,
     guard: Option<Guard>,
     facts: ConnectionFacts,
@@ -441,10 +446,10 @@ impl Stack {
     fn over(store: Store, clock: Arc<ManualClock>, per_minute: u32, burst: u32) -> Self {
         let local: SocketAddr = LOCAL.parse().unwrap();
         let tasks = FakeTasks::new();
-        let draining = CancellationToken::new();
+        let (draining, ended) = (CancellationToken::new(), CancellationToken::new());
         let endpoint = Endpoint::new(McpParts {
             tasks: tasks.clone(),
-            auth: Arc::new(FakeAuth),
+            auth: Arc::new(FakeAuth { ended: ended.clone() }),
             clock: clock.clone(),
             entropy: Arc::new(SeededEntropy::new(1)),
             store: store.clone(),
@@ -465,7 +470,8 @@ impl Stack {
         });
         let way = Way { kind: IngressKind::Local, local: Some(local) };
         let facts = ConnectionFacts { way, peer: Peer::Address(local.ip()) };
-        Self { tasks, clock, endpoint, limit, draining, store, guard: Some(guard), facts }
+        let guard = Some(guard);
+        Self { tasks, clock, endpoint, limit, draining, ended, store, guard, facts }
     }
 
     /// Moves the stack behind a real listener; answers with the server and the endpoint's URL.

@@ -71,6 +71,19 @@ fn stack_state_needing_input() -> crate::model::TaskState {
 }
 
 #[tokio::test]
+async fn a_wait_ends_with_the_grant_of_its_caller_who_learns_nothing_more() {
+    let stack = Stack::new();
+    let call = stack.call("all", "check_task", check(json!({ "wait_seconds": 45 })));
+    let result = meanwhile(&stack, call, || {
+        stack.ended.cancel();
+        stack.tasks.change(1, completed("the secret"));
+    })
+    .await;
+    assert_eq!(result["isError"], true, "{result}");
+    assert!(text(&result).starts_with("error: there is no task"), "{result}");
+}
+
+#[tokio::test]
 async fn shutting_down_ends_waits_with_what_there_is() {
     for (tool, arguments) in [
         ("check_task", check(json!({ "wait_seconds": 45 }))),
