@@ -1,6 +1,6 @@
 //! A running gateway: parts made, put together, and brought to an end in order.
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -394,7 +394,7 @@ impl Shared {
     }
 
     fn local_url(&self) -> String {
-        format!("http://{}", self.local)
+        format!("http://{}", asked_at(self.local))
     }
 
     fn public_url(&self) -> Option<String> {
@@ -519,6 +519,16 @@ fn surroundings(
 ) -> Result<Surroundings, String> {
     let executors = executors::registry(config, env, executable, clock)?;
     Ok(Surroundings { executors, workspaces: Arc::new(workspaces.clone()) })
+}
+
+/// Where programs of this machine ask: one that listens at all addresses, at the loopback one.
+pub(super) const fn asked_at(local: SocketAddr) -> SocketAddr {
+    let ip = match local.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
+        ip => ip,
+    };
+    SocketAddr::new(ip, local.port())
 }
 
 /// Everything that is served.

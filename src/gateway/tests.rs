@@ -51,6 +51,18 @@ fn setup_that_reads(folder: &Path, more: Arc<Mutex<String>>) -> Setup {
     }
 }
 
+#[test]
+fn a_gateway_that_listens_at_all_addresses_is_asked_at_the_loopback_one() {
+    for (local, asked) in [
+        ("0.0.0.0:8765", "127.0.0.1:8765"),
+        ("[::]:8765", "[::1]:8765"),
+        ("192.0.2.1:8765", "192.0.2.1:8765"),
+    ] {
+        let asked_at = super::serve::asked_at(local.parse().unwrap());
+        assert_eq!(asked_at.to_string(), asked);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_gateway_that_is_told_to_end_ends_and_frees_its_state_folder() {
     let folder = tempfile::tempdir().unwrap();

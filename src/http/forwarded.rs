@@ -54,10 +54,22 @@ pub(super) fn forwarded_for(peer: IpAddr, headers: &HeaderMap, trusted: &[Truste
 /// Whether a proxy passed the request on, by its own account. Programs that call by themselves send
 /// none of these headers.
 pub(super) fn is_forwarded(headers: &HeaderMap) -> bool {
-    const OTHERS: [&str; 4] = ["forwarded", "via", "x-real-ip", "cf-connecting-ip"];
+    const NAMES: [&str; 8] = [
+        "forwarded",
+        "via",
+        "cdn-loop",
+        "true-client-ip",
+        "x-client-ip",
+        "x-cluster-client-ip",
+        "x-real-ip",
+        "x-remote-ip",
+    ];
+    // Families of headers, each by the proxy or host that writes them.
+    const FAMILIES: [&str; 6] =
+        ["x-forwarded", "x-original-", "x-envoy-", "cf-", "fly-", "tailscale-"];
     headers.keys().any(|name| {
         let name = name.as_str();
-        name.starts_with("x-forwarded-") || OTHERS.contains(&name)
+        NAMES.contains(&name) || FAMILIES.iter().any(|family| name.starts_with(family))
     })
 }
 
@@ -87,6 +99,35 @@ mod tests {
         assert_eq!(client("127.0.0.1", &["203.0.113.5, 198.51.100.1"]), "198.51.100.1");
         assert_eq!(client("127.0.0.1", &["203.0.113.5, 198.51.100.1, 10.1.2.3"]), "198.51.100.1");
         assert_eq!(client("127.0.0.1", &["203.0.113.5", "198.51.100.1"]), "198.51.100.1");
+    }
+
+    #[test]
+    fn a_request_that_any_proxy_has_marked_is_forwarded() {
+        for name in [
+            "forwarded",
+            "via",
+            "x-forwarded",
+            "x-forwarded-for",
+            "x-forwarded-prefix",
+            "x-real-ip",
+            "x-client-ip",
+            "x-cluster-client-ip",
+            "x-original-forwarded-for",
+            "true-client-ip",
+            "cdn-loop",
+            "cf-connecting-ip",
+            "cf-ray",
+            "fly-client-ip",
+            "tailscale-user-login",
+            "x-envoy-external-address",
+        ] {
+            let name: http::HeaderName = name.parse().unwrap();
+            let headers = [(name.clone(), "x".parse().unwrap())].into_iter().collect();
+            assert!(is_forwarded(&headers), "{name}");
+        }
+        let plain = ["host", "accept", "authorization", "user-agent", "x-request-id", "mcp-method"];
+        let plain = plain.map(|name| (name.parse().unwrap(), "x".parse().unwrap()));
+        assert!(!is_forwarded(&plain.into_iter().collect()));
     }
 
     #[test]
