@@ -46,10 +46,10 @@ pub struct Minted {
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum ClientError {
     /// A name that could not be shown.
-    #[error("a client's name has 1 to 64 characters and no control or invisible ones")]
+    #[error("a name has 1 to 64 characters and no control or invisible ones")]
     Name,
     /// A client that could do nothing.
-    #[error("a client needs at least one of the scopes observe, files, run")]
+    #[error("at least one of the scopes observe, files, run is needed")]
     Scopes,
     /// More projects than make sense one by one.
     #[error("a client can be held to at most 64 projects")]
@@ -66,6 +66,9 @@ pub enum ClientError {
     /// A token that would live for too long.
     #[error("a token ends {} days after it was made at the latest", TOKEN_DAYS_MAX)]
     TokenLife,
+    /// A token whose end has come.
+    #[error("the token {0} has ended")]
+    Ended(ClientId),
     /// Every secret that can be replaced was promised to stay valid for a while yet.
     #[error(
         "the client {id} has {SECRETS_MAX} valid secrets, and no more: the next of them ends at {until}"
@@ -94,6 +97,7 @@ impl ClientError {
             Self::TokenLife => {
                 "name an earlier end, or make another token then with `gateway mint-token`"
             }
+            Self::Ended(_) => "make another with `gateway mint-token`",
             Self::SecretsPromised { .. } => {
                 "use the newest secret, or rotate again after that; a leaked one ends at once with \
                  `gateway clients revoke`"
@@ -249,19 +253,22 @@ impl AuthorizationServer {
     ///
     /// # Errors
     ///
-    /// [`ClientError::Unknown`], [`ClientError::Revoked`], [`ClientError::TokenLife`], or the
-    /// database's.
+    /// [`ClientError::Unknown`], [`ClientError::Revoked`], [`ClientError::Ended`],
+    /// [`ClientError::TokenLife`], or the database's.
     pub async fn expire(
         &self,
         id: &ClientId,
         at: Option<Timestamp>,
     ) -> Result<Client, ClientError> {
-        let id = id.clone();
+        let (id, now) = (id.clone(), self.now());
         let client = self
             .store()
             .write(move |tx| {
                 let mut client = living(tx.client(&id)?, &id)?;
                 if client.registration == Registration::Token {
+                    if !client.is_active(now) {
+                        return Err(ClientError::Ended(id));
+                    }
                     within_life(at, client.created_at)?;
                 }
                 client.expires_at = at;

@@ -154,6 +154,12 @@ async fn an_expired_token_ends_at_its_moment_with_all_that_it_opened() {
     assert_eq!(gateway.knock(&token).await, 401);
     open.body_end().await;
     assert_eq!(listed(&gateway, "script").await["state"], "expired");
+    // What was once worth nothing is never worth something again.
+    let at = gateway.now().as_millis() + 60_000;
+    let revived = Call::ExpireClient { client: "script".to_owned(), at };
+    let refused = gateway.try_call(revived).await.unwrap_err();
+    assert!(refused.message.ends_with("has ended"), "{}", refused.message);
+    assert_eq!(gateway.knock(&token).await, 401);
 }
 
 #[tokio::test]

@@ -13,8 +13,14 @@ pub(in crate::cli) async fn run(context: &Context, args: MintTokenArgs) -> Resul
     let lifetime_secs = expires.as_secs();
     let call = Call::MintToken { name, scopes, projects, lifetime_secs, anywhere };
     let data = reach::call(context, call).await?;
-    let status = reach::call_running(context, &Call::Status).await?;
-    context.print(&data, || lines(&data, status.as_ref()))
+    // The token is there now, and shown whatever else fails.
+    let status = reach::call_running(context, &Call::Status).await.ok().flatten();
+    context.print(&data, || lines(&data, status.as_ref())).map_err(|error| {
+        let id = data["client_id"].as_str().unwrap_or_default();
+        error.hint(format!(
+            "the token was made and not shown: end it with `gateway clients revoke {id}`"
+        ))
+    })
 }
 
 fn lines(data: &Value, status: Option<&Value>) -> String {
