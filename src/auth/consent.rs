@@ -170,13 +170,20 @@ impl AuthorizationServer {
     }
 
     fn note_asked(&self, client: &Client, redirect_uri: &RedirectUri, by_device: bool) {
-        let who = Who::of(client);
-        let party = |who| if by_device { Party::Owners(who) } else { Party::Claimed(who) };
+        let party = self.party(client, by_device);
         if client.registration == Registration::Document {
-            self.trace().note(party(who.clone()), Step::DocumentRead);
+            self.trace().note(party.clone(), Step::DocumentRead);
         }
         let host = Words::of(redirect_uri.host());
-        self.trace().note(party(who), Step::ConsentAsked { host });
+        self.trace().note(party, Step::ConsentAsked { host });
+    }
+
+    /// Whose step it is. A paired device may have followed a stranger's link: it speaks for the owner
+    /// only where he has allowed the client before.
+    fn party(&self, client: &Client, by_device: bool) -> Party {
+        let of_owners = by_device && client.is_approved(self.now());
+        let party = if of_owners { Party::Owners } else { Party::Claimed };
+        party(Who::of(client))
     }
 
     /// Whether the tap of a paired device speaks for the owner: for a client that he made or allowed
@@ -239,8 +246,7 @@ impl AuthorizationServer {
                 }
                 // Only the device that opened such a page has it.
                 let by_device = request.device_id.is_some();
-                let party = if by_device { Party::Owners } else { Party::Claimed };
-                self.trace().note(party(Who::of(&client)), Step::ConsentDenied);
+                self.trace().note(self.party(&client, by_device), Step::ConsentDenied);
                 let error = RedirectError::access_denied();
                 let state = state_of(&request)?;
                 let location = error_redirect(&redirect_uri, &error, state.as_deref(), origin);

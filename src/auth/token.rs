@@ -100,7 +100,9 @@ impl AuthorizationServer {
             .authenticate(headers, &params, ingress)
             .map_err(|error| refused(self.claimed(headers, &params), error))?;
         let who = Who::of(&client);
-        let party = if client.is_confidential() { Party::Owners } else { Party::Claimed };
+        // A secret that anybody may have made for himself proves no owner behind it.
+        let of_owners = client.is_confidential() && client.is_approved(self.now());
+        let party = if of_owners { Party::Owners } else { Party::Claimed };
         let issued = self.exchange(&params, client, origin).await;
         let tokens = issued.map_err(|error| refused(party(who.clone()), error))?;
         if params.text("grant_type")? == Some("refresh_token") {

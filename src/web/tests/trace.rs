@@ -118,6 +118,8 @@ async fn the_live_status_shows_a_paired_device_how_far_each_app_has_come() {
     assert!(page.header(header::CONTENT_SECURITY_POLICY).ends_with("; connect-src 'self'"));
     let id = registered(&gateway, "Codex <b>\u{202e}").await;
     let query = gateway.query(&id, &[]);
+    allowed(&gateway, &query).await;
+    gateway.advance(1);
     gateway.get_with_cookie(&query, &cookie).await;
     let live = gateway.get_with_cookie("/pair/live", &cookie).await;
     assert_eq!(live.header(header::CACHE_CONTROL), "no-store");
@@ -133,6 +135,28 @@ async fn the_live_status_shows_a_paired_device_how_far_each_app_has_come() {
     let live =
         page.body.split_once("See it connect").unwrap().1.split_once("</section>").unwrap().0;
     insta::assert_snapshot!("live_listed", live.replace('>', ">\n"));
+}
+
+#[tokio::test]
+async fn a_link_that_a_paired_device_follows_makes_no_strangers_client_the_owners() {
+    let gateway = TestGateway::start();
+    let cookie = gateway.pair().await;
+    let id = registered(&gateway, "Claude").await;
+    let query = gateway.query(&id, &[]);
+    let sealed = gateway.get_with_cookie(&query, &cookie).await.sealed();
+    let fields = [("request", sealed.as_str()), ("decision", "deny")];
+    gateway.post_with("/authorize", &fields, &[("cookie", &cookie)]).await;
+    let trace = gateway.server.trace();
+    let page = trace.after(None);
+    let steps: Vec<_> = page.entries.iter().map(|entry| entry.step.name()).collect();
+    assert_eq!(steps, ["registered", "consent_asked", "consent_denied"]);
+    assert!(page.entries.iter().all(|entry| !entry.proven), "{}", lines(&page));
+    assert!(trace.connections().is_empty());
+    // Once the owner has allowed it, his device speaks for him.
+    allowed(&gateway, &query).await;
+    gateway.advance(1);
+    gateway.get_with_cookie(&query, &cookie).await;
+    assert_eq!(trace.connections()[0].row, "registered → asked");
 }
 
 #[tokio::test]
@@ -175,8 +199,14 @@ async fn a_flood_of_strangers_costs_a_fixed_memory_and_pushes_out_nothing_of_the
     let row = gateway.server.trace().connections()[0].row.clone();
     let whole = std::env::var_os("GATEWAY_ATTACKS").is_some_and(|value| value == "whole");
     let known = gateway.query(client.client.id.as_str(), &[]);
+    let metadata = json!({
+        "redirect_uris": [REDIRECT],
+        "client_name": "Claude",
+        "token_endpoint_auth_method": "client_secret_post",
+    });
+    let mut secrets = 0;
     for n in 0..if whole { 100_000 } else { 5_000 } {
-        match n % 5 {
+        match n % 6 {
             0 => gateway.get("/.well-known/oauth-authorization-server").await,
             1 => gateway.get(&format!("/authorize?client_id=stranger-{n}")).await,
             2 => {
@@ -185,12 +215,32 @@ async fn a_flood_of_strangers_costs_a_fixed_memory_and_pushes_out_nothing_of_the
                     .await
             }
             3 => gateway.get(&known).await,
+            // A secret of a stranger's own proves nothing about the owner.
+            4 => {
+                let registered = gateway.register(&metadata).await;
+                if registered.status == StatusCode::CREATED {
+                    let told = registered.json();
+                    let field = |name: &str| told[name].as_str().unwrap().to_owned();
+                    let fields = [
+                        ("grant_type", "authorization_code"),
+                        ("code", "gwc_none"),
+                        ("client_id", &field("client_id")),
+                        ("client_secret", &field("client_secret")),
+                    ];
+                    let answer = gateway.post("/token", &fields).await;
+                    assert_eq!(answer.error(), "invalid_grant", "the secret is right");
+                    secrets += 1;
+                }
+                registered
+            }
             _ => gateway.post("/token", &[("client_id", client.client.id.as_str())]).await,
         };
         gateway.clock.advance(std::time::Duration::from_millis(500));
     }
     let trace = gateway.server.trace();
-    assert_eq!(trace.connections()[0].row, row);
+    let rows: Vec<_> = trace.connections().into_iter().map(|it| it.row).collect();
+    assert!(secrets > 1, "{secrets}");
+    assert_eq!(rows, [row]);
     let page = trace.after(Some(0));
     let strangers = page.entries.iter().filter(|entry| !entry.proven).count();
     assert!(strangers <= 64, "{strangers}");
