@@ -17,8 +17,10 @@ use super::server::AuthorizationServer;
 use super::token::TOKEN_BYTES_MAX;
 use crate::clock::Timestamp;
 use crate::http::{Ingress, Origin};
-use crate::model::{Audience, ClientId, FamilyId, ProjectAccess, Scopes, TokenDigest};
-use crate::store::{StoreError, WriteTx};
+use crate::model::{
+    Audience, ClientId, FamilyId, ProjectAccess, Registration, Scopes, TokenDigest,
+};
+use crate::store::{BearerRow, StoreError, WriteTx};
 use crate::trace::{GrantTrace, Obstacle, Who};
 
 /// Good tokens remembered at a time.
@@ -112,7 +114,7 @@ impl AuthorizationServer {
             Audience::Local | Audience::Anywhere => true,
         };
         let obstacle = if !(row.client.is_active(now) && row.family.admits(&row.token, now)) {
-            Some(Obstacle::Ended)
+            Some(end_of(&row, now))
         } else if is_meant {
             None
         } else {
@@ -149,6 +151,18 @@ impl AuthorizationServer {
             self.bearers().remember(*digest, checked);
         }
         Ok(request)
+    }
+}
+
+/// What ended, of a token that opens nothing any more.
+fn end_of(row: &BearerRow, now: Timestamp) -> Obstacle {
+    let lives = row.family.revoked.is_none() && now < row.family.expires_at;
+    if row.client.registration == Registration::Token {
+        Obstacle::MadeEnded
+    } else if lives && row.client.is_active(now) {
+        Obstacle::Outdated
+    } else {
+        Obstacle::Ended
     }
 }
 

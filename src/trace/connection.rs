@@ -1,5 +1,6 @@
 //! How far a client has come.
 use super::lane::Entry;
+use super::obstacle::Obstacle;
 use super::step::{Step, Who};
 
 /// The latest sign-in of a client, as far as it is known.
@@ -38,14 +39,19 @@ fn take<'a>(steps: &mut Vec<&'a Entry>, entry: &'a Entry) {
         // Another sign-in begins; what its client said about itself belongs to it.
         Step::ConsentAsked { .. } => steps.retain(|it| it.step.introduces()),
         // It did call after all.
-        Step::FirstCall => {
+        Step::FirstCall | Step::CalledAgain => {
             steps.retain(|it| !matches!(it.step, Step::NoCall { .. } | Step::CallRefused(_)));
         }
         // One after the other: the last tells.
         Step::CallRefused(_) => steps.retain(|it| !matches!(it.step, Step::CallRefused(_))),
-        // This happens all the time and changes nothing.
-        Step::TokenRenewed if !steps.is_empty() => return,
+        // What was too old is so no more.
+        Step::TokenRenewed => steps.retain(|it| {
+            !matches!(it.step, Step::CallRefused(Obstacle::Ended | Obstacle::Outdated))
+        }),
         _ => {}
     }
-    steps.push(entry);
+    // These happen all the time, and add nothing to what the row has.
+    if steps.is_empty() || !matches!(entry.step, Step::CalledAgain | Step::TokenRenewed) {
+        steps.push(entry);
+    }
 }

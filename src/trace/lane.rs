@@ -62,8 +62,9 @@ impl Lane {
         if let Some(found) = self.entries.iter().position(|it| it.is_like(&fresh)) {
             let known = &mut self.entries[found];
             known.times = known.times.saturating_add(1);
-            // What a stranger varies is no news.
-            let news = known.proven && known.step != fresh.step;
+            // What a stranger varies is no news. A good call is: it may end a refusal that was told.
+            let ends_refusal = matches!(fresh.step, Step::FirstCall | Step::CalledAgain);
+            let news = known.proven && (known.step != fresh.step || ends_refusal);
             if !news && fresh.at.since(known.at) < self.quiet {
                 return false;
             }

@@ -72,6 +72,9 @@ struct Seen {
     who: Who,
     called: AtomicBool,
     listed: AtomicBool,
+    /// Whether a refusal is told of which no good call was told since. The client's grants share it,
+    /// as they share its row.
+    refused: Arc<AtomicBool>,
 }
 
 /// A part of the trace, oldest first.
@@ -102,7 +105,9 @@ impl Trace {
 
     /// Notes a step.
     pub fn note(&self, party: Party, step: Step) {
-        self.with(|state, trace| trace.tell(state, party, step));
+        self.with(|state, trace| {
+            trace.tell(state, party, step);
+        });
     }
 
     /// Notes the first token of a new grant, whose first call is awaited from now on.
@@ -123,8 +128,15 @@ impl Trace {
             if state.grants.len() >= GRANTS_MAX {
                 state.grants.remove(0);
             }
-            let (called, listed) = (AtomicBool::new(false), AtomicBool::new(false));
-            let seen = Arc::new(Seen { family: family.clone(), who: who(), called, listed });
+            let who = who();
+            let sibling = state.grants.iter().find(|seen| seen.who.id == who.id);
+            let seen = Arc::new(Seen {
+                family: family.clone(),
+                called: AtomicBool::new(false),
+                listed: AtomicBool::new(false),
+                refused: sibling.map(|seen| seen.refused.clone()).unwrap_or_default(),
+                who,
+            });
             state.grants.push(seen.clone());
             seen
         });
@@ -208,7 +220,8 @@ impl Trace {
         }
     }
 
-    fn tell(&self, state: &mut State, party: Party, step: Step) {
+    /// `false` when the step is only counted.
+    fn tell(&self, state: &mut State, party: Party, step: Step) -> bool {
         let (who, proven) = match party {
             Party::Stranger => (None, false),
             Party::Claimed(who) => (Some(who), false),
@@ -223,9 +236,11 @@ impl Trace {
         let lane = if proven { &mut state.owners } else { &mut state.strangers };
         let seq = state.newest + 1;
         let at = self.0.clock.now();
-        if lane.note(Entry { seq, at, who, proven, step, times: 1 }) {
+        let told = lane.note(Entry { seq, at, who, proven, step, times: 1 });
+        if told {
             state.newest = seq;
         }
+        told
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -233,32 +248,37 @@ impl Trace {
     }
 }
 
-/// Notes what happens under one grant. Once its first call and its list of the tools are noted, this
-/// takes no lock and no memory.
+/// Notes what happens under one grant. Once its first call and its list of the tools are noted, and
+/// while none is refused, this takes no lock and no memory.
 #[derive(Clone, Debug, Default)]
 pub struct GrantTrace(Option<(Trace, Arc<Seen>)>);
 
 impl GrantTrace {
-    /// Notes how an authenticated call was answered, until one was answered well.
+    /// Notes how an authenticated call was answered: until one was answered well, and the first that
+    /// is so after a refusal.
     pub fn answered(&self, status: http::StatusCode) {
         let Some((trace, seen)) = &self.0 else { return };
-        if seen.called.load(Ordering::Relaxed) || status.is_server_error() {
-            return;
-        }
         // Who lacks a scope has got through all the same, and asks for more.
         let arrived = !status.is_client_error() || status == http::StatusCode::FORBIDDEN;
-        if arrived && seen.called.swap(true, Ordering::Relaxed) {
+        let called = seen.called.load(Ordering::Relaxed);
+        let news = !called || (arrived && seen.refused.load(Ordering::Relaxed));
+        // A client whose session is gone is told so by 404, and begins another.
+        if !news || status.is_server_error() || status == http::StatusCode::NOT_FOUND {
             return;
         }
+        if !arrived {
+            return self.refused(match status {
+                http::StatusCode::TOO_MANY_REQUESTS => Obstacle::TooMany,
+                other => Obstacle::Status(other.as_u16()),
+            });
+        }
         trace.with(|state, trace| {
-            let step = if arrived {
-                state.awaited.arrived(&seen.family);
-                Step::FirstCall
-            } else {
-                let obstacle = Obstacle::Status(status.as_u16());
-                state.awaited.met(&seen.family, obstacle);
-                Step::CallRefused(obstacle)
-            };
+            let first = !seen.called.swap(true, Ordering::Relaxed);
+            if !seen.refused.swap(false, Ordering::Relaxed) && !first {
+                return;
+            }
+            state.awaited.arrived(&seen.family);
+            let step = if first { Step::FirstCall } else { Step::CalledAgain };
             trace.tell(state, Party::Owners(seen.who.clone()), step);
         });
     }
@@ -278,7 +298,10 @@ impl GrantTrace {
         let Some((trace, seen)) = &self.0 else { return };
         trace.with(|state, trace| {
             state.awaited.met(&seen.family, obstacle);
-            trace.tell(state, Party::Owners(seen.who.clone()), Step::CallRefused(obstacle));
+            let step = Step::CallRefused(obstacle);
+            if trace.tell(state, Party::Owners(seen.who.clone()), step) {
+                seen.refused.store(true, Ordering::Relaxed);
+            }
         });
     }
 }

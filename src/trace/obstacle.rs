@@ -9,8 +9,12 @@ pub enum Obstacle {
     OtherAddress,
     /// The token counts on this machine alone, and came from elsewhere.
     OnlyHere,
-    /// The token was revoked, replaced, or is too old.
+    /// The token's grant was revoked or has run out.
     Ended,
+    /// The same of a token that the owner made.
+    MadeEnded,
+    /// The access token has run out or was replaced; its grant lives.
+    Outdated,
     /// The call was authenticated and refused with this status.
     Status(u16),
     /// The request named a host that is none of ours.
@@ -50,6 +54,8 @@ impl Obstacle {
                  one with `gateway mint-token --allow-tunnel`"
             }
             Self::Ended => "connect again from the app",
+            Self::MadeEnded => "make another with `gateway mint-token`",
+            Self::Outdated => "go on in the app: it renews its access token by itself",
             Self::Status(_) => {
                 "update the app: it must speak MCP over Streamable HTTP, unchanged by anything between"
             }
@@ -79,7 +85,9 @@ impl fmt::Display for Obstacle {
         let text = match self {
             Self::OtherAddress => "its token was issued at another address of this gateway (401)",
             Self::OnlyHere => "its token counts on the gateway's own machine alone (401)",
-            Self::Ended => "its token was revoked, replaced, or is too old (401)",
+            Self::Ended => "its grant was revoked or has run out (401)",
+            Self::MadeEnded => "its token was revoked or has run out (401)",
+            Self::Outdated => "its access token is too old (401)",
             Self::Status(status) => return write!(f, "its call was refused with status {status}"),
             Self::Host => "it named a host that this gateway does not answer to (421)",
             Self::Origin => "it asked from a web page of another origin (403)",

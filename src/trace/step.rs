@@ -107,6 +107,8 @@ pub enum Step {
     CallRefused(Obstacle),
     /// The first call with its token was answered.
     FirstCall,
+    /// A call was answered after one was refused.
+    CalledAgain,
     /// It listed the tools.
     ToolsListed {
         /// How many there are.
@@ -141,6 +143,7 @@ impl Step {
             Self::TokenRefused { .. } => "token_refused",
             Self::CallRefused(_) => "call_refused",
             Self::FirstCall => "first_call",
+            Self::CalledAgain => "called_again",
             Self::ToolsListed { .. } => "tools_listed",
             Self::NoCall { .. } => "no_call",
         }
@@ -177,7 +180,7 @@ impl Step {
             Self::ConsentAllowed => "allowed",
             Self::ConsentDenied => "denied",
             Self::TokenIssued => "token issued",
-            Self::FirstCall => "called",
+            Self::FirstCall | Self::CalledAgain => "called",
             Self::ToolsListed { count } => return format!("listed {count} tools"),
             Self::NoCall { .. } => "no call",
             other => return other.name().replace('_', " "),
@@ -207,6 +210,7 @@ impl fmt::Display for Step {
             Self::TokenRefused { error, why } => return write!(f, "got no token: {error}: {why}"),
             Self::CallRefused(obstacle) => return write!(f, "was turned away: {obstacle}"),
             Self::FirstCall => "made its first call",
+            Self::CalledAgain => "is answered again",
             Self::ToolsListed { count } => return write!(f, "listed {count} tools"),
             Self::NoCall { met: Some(obstacle), .. } => {
                 return write!(

@@ -190,6 +190,53 @@ fn after_its_first_call_and_list_a_grant_is_traced_without_a_lock() {
 }
 
 #[test]
+fn a_good_call_or_a_renewed_token_ends_what_was_refused_before() {
+    let (trace, clock) = trace();
+    let grant = signed_in(&trace, "Claude", from("203.0.113.7"));
+    grant.listed(8);
+    let whole = "asked → allowed → token issued → called → listed 8 tools";
+    let row = || trace.connections()[0].row.clone();
+    // However fast it goes, and whatever it was.
+    for obstacle in [Obstacle::Outdated, Obstacle::Ended, Obstacle::OtherAddress] {
+        for pause in [0, 400, 700, 5000] {
+            clock.advance(Duration::from_millis(pause));
+            grant.refused(obstacle);
+            grant.answered(StatusCode::OK);
+            assert_eq!(row(), whole);
+        }
+    }
+    clock.advance(Duration::from_secs(1));
+    grant.refused(Obstacle::Outdated);
+    assert_eq!(row(), format!("{whole} → call refused"));
+    trace.note(Party::Owners(who("Claude")), Step::TokenRenewed);
+    assert_eq!(row(), whole);
+    clock.advance(Duration::from_secs(1));
+    grant.refused(Obstacle::OtherAddress);
+    trace.note(Party::Owners(who("Claude")), Step::TokenRenewed);
+    assert_eq!(row(), format!("{whole} → call refused"), "another token does not help there");
+    // The row is the client's, whichever of its grants goes on.
+    let other = trace.grant(&family("another"), || who("Claude"));
+    other.answered(StatusCode::OK);
+    clock.advance(Duration::from_secs(1));
+    grant.refused(Obstacle::Ended);
+    other.answered(StatusCode::FORBIDDEN);
+    assert!(!row().contains("refused"), "{}", row());
+    let cursor = trace.after(None).cursor;
+    other.answered(StatusCode::OK);
+    assert_eq!(trace.after(None).cursor, cursor, "it is told once");
+}
+
+#[test]
+fn a_session_that_is_gone_is_no_refusal_and_too_many_requests_have_their_own_cure() {
+    let (trace, _) = trace();
+    let grant = signed_in(&trace, "Claude", from("203.0.113.7"));
+    grant.answered(StatusCode::NOT_FOUND);
+    assert_eq!(trace.connections()[0].row, "asked → allowed → token issued");
+    grant.answered(StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(trace.connections()[0].last.step, Step::CallRefused(Obstacle::TooMany));
+}
+
+#[test]
 fn grants_are_remembered_up_to_a_bound() {
     let (trace, _) = trace();
     for n in 0..GRANTS_MAX + 5 {

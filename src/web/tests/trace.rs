@@ -2,8 +2,10 @@ use http::{StatusCode, header};
 use serde_json::json;
 
 use super::harness::*;
+use crate::auth::NewToken;
 use crate::http::Origin;
-use crate::trace::Page;
+use crate::model::Scopes;
+use crate::trace::{Obstacle, Page, Step};
 
 /// The trace as lines: `✓` before a name says that the owner stands behind it.
 fn lines(page: &Page) -> String {
@@ -106,7 +108,51 @@ async fn a_token_at_another_address_and_one_that_has_ended_are_told_apart() {
     gateway.origin = Origin::new("https", "h.example");
     gateway.server.revoke(&client.client.id).await.unwrap();
     gateway.check(&tokens.access).unwrap_err();
-    assert!(last(&gateway).contains("revoked, replaced, or is too old"), "{}", last(&gateway));
+    assert!(last(&gateway).contains("its grant was revoked or has run out"), "{}", last(&gateway));
+}
+
+#[tokio::test]
+async fn an_access_token_that_ran_out_asks_nothing_of_the_owner_while_its_grant_lives() {
+    let gateway = TestGateway::start();
+    let client = gateway.mint().await;
+    let tokens = gateway.sign_in(&client).await;
+    gateway.check(&tokens.access).unwrap().trace.listed(8);
+    let last = || gateway.server.trace().connections().remove(0).last.step;
+    gateway.advance(24 * 3600);
+    gateway.check(&tokens.access).unwrap_err();
+    assert_eq!(last(), Step::CallRefused(Obstacle::Outdated));
+    assert!(!last().hint().unwrap().contains("connect again"));
+    let renewed = Tokens::of(&gateway.refresh(&client, &tokens.refresh).await);
+    assert_eq!(last(), Step::ToolsListed { count: 8 });
+    // An old one that is still about, and the new one.
+    gateway.advance(1);
+    gateway.check(&tokens.access).unwrap_err();
+    assert_eq!(last(), Step::CallRefused(Obstacle::Outdated));
+    gateway.check(&renewed.access).unwrap().trace.answered(StatusCode::OK);
+    assert_eq!(last(), Step::ToolsListed { count: 8 });
+    // When the grant has run out as well, only the owner helps.
+    gateway.advance(400 * 24 * 3600);
+    gateway.check(&renewed.access).unwrap_err();
+    assert_eq!(last(), Step::CallRefused(Obstacle::Ended));
+}
+
+#[tokio::test]
+async fn who_lets_his_own_token_end_is_told_to_make_another() {
+    let gateway = TestGateway::start();
+    let new = NewToken {
+        name: "cron".to_owned(),
+        scopes: Scopes::all(),
+        projects: Vec::new(),
+        lifetime: std::time::Duration::from_secs(60),
+        anywhere: true,
+    };
+    let made = gateway.server.mint_token(new).await.unwrap();
+    gateway.check(made.token.expose()).unwrap().trace.listed(8);
+    gateway.advance(60);
+    gateway.check(made.token.expose()).unwrap_err();
+    let last = gateway.server.trace().connections().remove(0).last.step;
+    assert_eq!(last, Step::CallRefused(Obstacle::MadeEnded));
+    assert!(last.hint().unwrap().contains("gateway mint-token"));
 }
 
 #[tokio::test]
