@@ -23,7 +23,7 @@ use tokio::sync::{Notify, watch};
 pub use self::connection::Connection;
 pub use self::lane::Entry;
 use self::lane::Lane;
-pub use self::obstacle::Obstacle;
+pub use self::obstacle::{Cause, Obstacle};
 use self::silence::Awaited;
 pub use self::silence::Sender;
 pub use self::step::{Party, Step, Who, Words};

@@ -31,6 +31,34 @@ pub enum Obstacle {
     NoToken,
 }
 
+/// What may explain a silence. What was seen of the grant itself comes first, whatever was seen near it.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum Cause {
+    /// It stood in the way of the grant's own request.
+    Own(Obstacle),
+    /// It stood in the way of a request from the network of the grant's token request.
+    Near(Obstacle),
+}
+
+impl Cause {
+    /// What stood in the way.
+    #[must_use]
+    pub const fn obstacle(self) -> Obstacle {
+        match self {
+            Self::Own(obstacle) | Self::Near(obstacle) => obstacle,
+        }
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Own(obstacle) => write!(f, "likely cause: {obstacle}"),
+            Self::Near(obstacle) => write!(f, "likely cause, seen from its network: {obstacle}"),
+        }
+    }
+}
+
 /// Paths that are taken for the connector's.
 const MISTAKEN: [&str; 5] = ["/", "/sse", "/mcp/", "/mcp/sse", "/message"];
 

@@ -3,7 +3,7 @@ use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::obstacle::Obstacle;
+use super::obstacle::{Cause, Obstacle};
 use super::step::{Step, Who};
 use crate::clock::Timestamp;
 use crate::model::FamilyId;
@@ -29,12 +29,12 @@ struct Waiting {
     sender: Sender,
     due: Timestamp,
     /// What explains its silence best.
-    met: Option<Obstacle>,
+    met: Option<Cause>,
 }
 
 impl Waiting {
-    fn met(&mut self, obstacle: Obstacle) {
-        self.met = Some(self.met.map_or(obstacle, |known| known.min(obstacle)));
+    fn met(&mut self, cause: Cause) {
+        self.met = Some(self.met.map_or(cause, |known| known.min(cause)));
     }
 }
 
@@ -57,16 +57,17 @@ impl Awaited {
     /// Something stood in the way of a request of this grant.
     pub(super) fn met(&mut self, family: &FamilyId, obstacle: Obstacle) {
         if let Some(waiting) = self.0.iter_mut().find(|waiting| waiting.family == *family) {
-            waiting.met(obstacle);
+            waiting.met(Cause::Own(obstacle));
         }
     }
 
     /// Something stood in the way of a request from an address, whoever sent it: the machines of a
     /// hosted app share a network, and seldom one address.
     pub(super) fn met_from(&mut self, from: Option<IpAddr>, obstacle: Obstacle) {
-        let near = |waiting: &&mut Waiting| network(waiting.sender.from) == network(from);
+        let Some(from) = from.and_then(network) else { return };
+        let near = |waiting: &&mut Waiting| waiting.sender.from.and_then(network) == Some(from);
         for waiting in self.0.iter_mut().filter(near) {
-            waiting.met(obstacle);
+            waiting.met(Cause::Near(obstacle));
         }
     }
 
@@ -84,10 +85,12 @@ impl Awaited {
     }
 }
 
-/// The network of an address: 20 bits of IPv4, 48 of IPv6.
-fn network(address: Option<IpAddr>) -> Option<u128> {
-    address.map(|address| match address {
-        IpAddr::V4(address) => u128::from(address.to_bits() >> 12),
-        IpAddr::V6(address) => (address.to_bits() >> 80) | (1 << 64),
-    })
+/// The network of an address: 20 bits of IPv4, 48 of IPv6. This machine is none: whatever runs on it,
+/// a proxy too, has the same address.
+fn network(address: IpAddr) -> Option<u128> {
+    match address.to_canonical() {
+        address if address.is_loopback() => None,
+        IpAddr::V4(address) => Some(u128::from(address.to_bits() >> 12)),
+        IpAddr::V6(address) => Some((address.to_bits() >> 80) | (1 << 64)),
+    }
 }

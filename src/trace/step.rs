@@ -1,7 +1,7 @@
 //! The steps of a sign-in, and the words for them.
 use std::fmt;
 
-use super::obstacle::Obstacle;
+use super::obstacle::{Cause, Obstacle};
 use crate::model::{Client, ClientId, steers};
 
 /// Longest text of others that is kept, in characters.
@@ -117,7 +117,7 @@ pub enum Step {
     /// It did not call in time.
     NoCall {
         /// What was seen of it meanwhile.
-        met: Option<Obstacle>,
+        met: Option<Cause>,
         /// Whether its token went through the tunnel.
         tunnelled: bool,
     },
@@ -158,14 +158,15 @@ impl Step {
     #[must_use]
     pub const fn hint(&self) -> Option<&'static str> {
         match self {
-            Self::CallRefused(obstacle) | Self::NoCall { met: Some(obstacle), .. } => {
-                Some(obstacle.cure())
-            }
+            Self::CallRefused(obstacle) => Some(obstacle.cure()),
+            Self::NoCall { met: Some(cause), .. } => Some(cause.obstacle().cure()),
             Self::NoCall { met: None, tunnelled: true } => Some(
                 "use the connector in a chat; if it fails there, look for bot or firewall rules at \
                  the tunnel's edge: `gateway doctor --public` asks as each known app calls itself",
             ),
-            Self::NoCall { met: None, tunnelled: false } => Some("use the connector in the app"),
+            Self::NoCall { met: None, tunnelled: false } => {
+                Some("use the connector in the app; its URL must end in /mcp")
+            }
             _ => None,
         }
     }
@@ -212,19 +213,15 @@ impl fmt::Display for Step {
             Self::FirstCall => "made its first call",
             Self::CalledAgain => "is answered again",
             Self::ToolsListed { count } => return write!(f, "listed {count} tools"),
-            Self::NoCall { met: Some(obstacle), .. } => {
-                return write!(
-                    f,
-                    "made no call within 60 s of its token; likely cause: {obstacle}"
-                );
+            Self::NoCall { met: Some(cause), .. } => {
+                return write!(f, "made no call within 60 s of its token; {cause}");
             }
             Self::NoCall { met: None, tunnelled: true } => {
-                "made no call within 60 s of its token, and nothing of it arrived; likely cause: the \
-                 app waits for you, or the tunnel's edge keeps its calls back"
+                "made no call within 60 s of its token; likely cause: the app waits for you, or the \
+                 tunnel's edge keeps its calls back"
             }
             Self::NoCall { met: None, tunnelled: false } => {
-                "made no call within 60 s of its token, and nothing of it arrived; likely cause: the \
-                 app waits for you"
+                "made no call within 60 s of its token; likely cause: the app waits for you"
             }
         };
         f.write_str(text)

@@ -277,8 +277,10 @@ async fn the_likely_cause_is_what_was_seen_of_the_client_meanwhile() {
         trace.turned_away(Some("160.79.107.99".parse().unwrap()), Obstacle::NoToken);
         trace.turned_away(Some("160.79.107.99".parse().unwrap()), obstacle);
         let step = silence_of(&trace, &clock).await.step;
-        assert_eq!(step, Step::NoCall { met: Some(obstacle), tunnelled: true });
-        assert!(step.to_string().ends_with(cause), "{step}");
+        assert_eq!(step, Step::NoCall { met: Some(Cause::Near(obstacle)), tunnelled: true });
+        let text = step.to_string();
+        assert!(text.contains("; likely cause, seen from its network: it "), "{step}");
+        assert!(text.ends_with(cause), "{step}");
         assert!(step.hint().unwrap().contains(cure), "{step}");
     }
 }
@@ -286,11 +288,14 @@ async fn the_likely_cause_is_what_was_seen_of_the_client_meanwhile() {
 #[tokio::test]
 async fn what_was_seen_of_the_grant_itself_counts_more_than_what_its_network_did() {
     let (trace, clock) = trace();
-    let grant = signed_in(&trace, "Claude", from("127.0.0.1"));
-    grant.answered(StatusCode::NOT_ACCEPTABLE);
-    trace.turned_away(Some("127.0.0.1".parse().unwrap()), Obstacle::NoToken);
+    let grant = signed_in(&trace, "Claude", from("203.0.113.7"));
+    // A stranger in its network, with what would explain more.
+    trace.turned_away(Some("203.0.113.8".parse().unwrap()), Obstacle::OnlyHere);
+    grant.answered(StatusCode::TOO_MANY_REQUESTS);
+    trace.turned_away(Some("203.0.113.8".parse().unwrap()), Obstacle::Host);
     let step = silence_of(&trace, &clock).await.step;
-    assert!(step.to_string().ends_with("its call was refused with status 406"), "{step}");
+    let cause = "; likely cause: it sent too many requests (429)";
+    assert!(step.to_string().ends_with(cause), "{step}");
     let grant = signed_in(&trace, "Codex", from("127.0.0.1"));
     grant.answered(StatusCode::NOT_ACCEPTABLE);
     grant.refused(Obstacle::OtherAddress);
@@ -301,6 +306,19 @@ async fn what_was_seen_of_the_grant_itself_counts_more_than_what_its_network_did
     grant.answered(StatusCode::INTERNAL_SERVER_ERROR);
     grant.answered(StatusCode::FORBIDDEN);
     assert_eq!(trace.lock().awaited.next_due(), None);
+}
+
+#[tokio::test]
+async fn who_shares_no_network_with_a_grant_says_nothing_about_it() {
+    // Nobody knows where either is; or both are this machine, or a proxy on it.
+    for address in [None, Some("127.0.0.1"), Some("::1"), Some("::ffff:127.0.0.1")] {
+        let (trace, clock) = trace();
+        let from = address.map(|address| address.parse().unwrap());
+        let _silent = signed_in(&trace, "Claude", Sender { from, tunnelled: true });
+        trace.turned_away(from, Obstacle::Host);
+        let step = silence_of(&trace, &clock).await.step;
+        assert_eq!(step, Step::NoCall { met: None, tunnelled: true }, "{address:?}");
+    }
 }
 
 #[test]

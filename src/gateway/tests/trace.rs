@@ -13,6 +13,9 @@ const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 const REDIRECT: &str = "http://localhost:4321/callback";
 
+/// Where the client is, as the proxy in front says: who comes from this machine is nobody's neighbour.
+const FROM: &str = "203.0.113.7";
+
 struct Running {
     gateway: Gateway,
     clock: Arc<ManualClock>,
@@ -27,10 +30,12 @@ impl Running {
         let clock = Arc::new(ManualClock::new(SystemClock.now()));
         let mut setup = setup(folder.path());
         setup.clock = clock.clone();
+        setup.loaded.config.server.trusted_proxies = vec!["127.0.0.1".parse().unwrap()];
         let gateway = Gateway::start(setup).await.unwrap();
         let url = gateway.status()["local_url"].as_str().unwrap().to_owned();
         let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
-        let http = http.no_proxy().build().unwrap();
+        let from = [("x-forwarded-for".parse().unwrap(), FROM.parse().unwrap())];
+        let http = http.no_proxy().default_headers(from.into_iter().collect()).build().unwrap();
         Self { gateway, clock, http, url, _folder: folder }
     }
 
@@ -140,7 +145,7 @@ async fn a_client_that_asks_beside_the_endpoint_is_told_of_after_a_minute() {
     it.clock.advance(Duration::from_secs(60));
     let steps = it.steps(&mut cursor).await;
     assert_eq!(steps[0].0, "no_call");
-    let cause = "likely cause: it asked at / instead of /mcp (404)";
+    let cause = "likely cause, seen from its network: it asked at / instead of /mcp (404)";
     assert!(steps[0].1.ends_with(cause), "{steps:?}");
     let status = it.gateway.status();
     let hint = status["clients"][0]["last"]["hint"].as_str().unwrap();
