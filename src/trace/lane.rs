@@ -6,6 +6,9 @@ use super::step::{Step, Who};
 use crate::clock::Timestamp;
 use crate::model::ClientId;
 
+/// Entries that gave way of which is known that they were there.
+const LOST_MAX: usize = 1024;
+
 /// A step that was taken.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Entry {
@@ -48,13 +51,15 @@ impl Entry {
 pub(super) struct Lane {
     entries: VecDeque<Entry>,
     max: usize,
+    /// The numbers of the latest entries that gave way to others, at most [`LOST_MAX`].
+    lost: VecDeque<u64>,
     /// A step that is taken again so soon is counted and not told again.
     quiet: Duration,
 }
 
 impl Lane {
     pub(super) const fn new(max: usize, quiet: Duration) -> Self {
-        Self { entries: VecDeque::new(), max, quiet }
+        Self { entries: VecDeque::new(), max, lost: VecDeque::new(), quiet }
     }
 
     /// Takes in a step; `false` when it is only counted.
@@ -65,7 +70,9 @@ impl Lane {
             // What a stranger varies is no news. A good call is: it may end a refusal that was told.
             let ends_refusal = matches!(fresh.step, Step::FirstCall | Step::CalledAgain);
             let news = known.proven && (known.step != fresh.step || ends_refusal);
-            if !news && fresh.at.since(known.at) < self.quiet {
+            // Nor is time that went backwards a reason to wait for it.
+            let soon = fresh.at >= known.at && fresh.at.since(known.at) < self.quiet;
+            if !news && soon {
                 return false;
             }
             fresh.times = known.times;
@@ -91,13 +98,21 @@ impl Lane {
         Vec::from(given)
     }
 
+    /// How many entries told after `cursor` gave way; those beyond the latest [`LOST_MAX`] are not known.
+    pub(super) fn lost_after(&self, cursor: u64) -> u64 {
+        self.lost.iter().filter(|seq| **seq > cursor).count() as u64
+    }
+
     pub(super) fn iter(&self) -> impl Iterator<Item = &Entry> {
         self.entries.iter()
     }
 
     fn push(&mut self, entry: Entry) {
         if self.entries.len() >= self.max {
-            self.entries.pop_front();
+            if self.lost.len() >= LOST_MAX {
+                self.lost.pop_front();
+            }
+            self.lost.extend(self.entries.pop_front().map(|entry| entry.seq));
         }
         self.entries.push_back(entry);
     }

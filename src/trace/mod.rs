@@ -84,7 +84,7 @@ pub struct Page {
     pub entries: Vec<Entry>,
     /// Where to go on.
     pub cursor: u64,
-    /// So many were told since the last page and have given way already.
+    /// So many were told since the last page and have given way already; a thousand or so are counted.
     pub missed: u64,
 }
 
@@ -190,8 +190,9 @@ impl Trace {
         let lanes = state.owners.iter().chain(state.strangers.iter());
         let mut entries: Vec<Entry> = lanes.filter(told).cloned().collect();
         entries.sort_by_key(|entry| entry.seq);
-        let since = cursor.map_or(0, |cursor| state.newest.saturating_sub(cursor));
-        let missed = since.saturating_sub(entries.len() as u64);
+        let missed = cursor.map_or(0, |cursor| {
+            state.owners.lost_after(cursor) + state.strangers.lost_after(cursor)
+        });
         if cursor.is_none() {
             entries.drain(..entries.len().saturating_sub(RECENT));
         }

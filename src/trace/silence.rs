@@ -75,8 +75,12 @@ impl Awaited {
         self.0.iter().map(|waiting| waiting.due).min()
     }
 
-    /// Those whose time is over, each with what is to be told of it.
+    /// Those whose time is over, each with what is to be told of it. Who seems to be waited for any
+    /// longer was asked before the clock was set back: his time begins anew.
     pub(super) fn take_due(&mut self, now: Timestamp) -> Vec<(Who, Step)> {
+        for waiting in &mut self.0 {
+            waiting.due = waiting.due.min(now.after(PATIENCE));
+        }
         let (due, still): (VecDeque<_>, VecDeque<_>) =
             self.0.drain(..).partition(|waiting| waiting.due <= now);
         self.0 = still;

@@ -155,10 +155,15 @@ fn how_a_client_came_stands_beside_the_owners_answer_and_outlives_the_strangers(
 
 #[test]
 fn a_follower_that_lags_is_told_what_is_left_and_how_much_is_not() {
-    let (trace, _) = trace();
+    let (trace, clock) = trace();
     let cursor = trace.after(None).cursor;
     for n in 0..STRANGERS_MAX + 10 {
         trace.note(Party::Claimed(who(&n.to_string())), Step::Registered);
+    }
+    // What takes the place of its like is shown with how often it was, and is not missed.
+    for _ in 0..3 {
+        clock.advance(STRANGERS_QUIET);
+        trace.note(Party::Claimed(who("12")), Step::Registered);
     }
     let page = trace.after(Some(cursor));
     assert_eq!((page.entries.len(), page.missed), (STRANGERS_MAX, 10));
@@ -318,6 +323,24 @@ async fn who_shares_no_network_with_a_grant_says_nothing_about_it() {
         trace.turned_away(from, Obstacle::Host);
         let step = silence_of(&trace, &clock).await.step;
         assert_eq!(step, Step::NoCall { met: None, tunnelled: true }, "{address:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_clock_that_is_set_back_mutes_nothing() {
+    let (trace, clock) = trace();
+    let set_back = || clock.set(Timestamp::from_millis(clock.now().as_millis() - 3_600_000));
+    let grant = signed_in(&trace, "Claude", from("203.0.113.7"));
+    set_back();
+    // Whoever keeps watch looks at the clock, and then waits a minute of it at most.
+    assert!(futures::poll!(std::pin::pin!(trace.keep_watch())).is_pending());
+    assert_eq!(trace.lock().awaited.next_due(), Some(clock.now().after(Duration::from_secs(60))));
+    for _ in 0..2 {
+        let cursor = trace.after(None).cursor;
+        set_back();
+        grant.refused(Obstacle::Ended);
+        trace.turned_away(None, Obstacle::NoToken);
+        assert_eq!(told(&trace.after(Some(cursor))), ["Claude call_refused", "- challenged"]);
     }
 }
 
