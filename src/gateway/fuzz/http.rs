@@ -67,8 +67,10 @@ pub(super) fn run(input: &[u8]) {
     });
 }
 
-/// Whether the head of an event stream has come.
+/// Whether the head of an event stream has come. Only a head holds such a line: what an error quotes
+/// of a request has no line breaks.
 fn has_stream(said: &[u8]) -> bool {
     let find = |bytes: &[u8], text: &[u8]| bytes.windows(text.len()).position(|it| it == text);
-    find(said, b"text/event-stream").is_some_and(|at| find(&said[at..], b"\r\n\r\n").is_some())
+    find(said, b"\r\ncontent-type: text/event-stream")
+        .is_some_and(|at| find(&said[at..], b"\r\n\r\n").is_some())
 }
