@@ -13,7 +13,7 @@ impl Challenge {
     #[must_use]
     pub fn accept(text: &str) -> Option<Self> {
         let decoded = URL_SAFE_NO_PAD.decode(text).ok()?;
-        (text.len() == 43 && decoded.len() == 32).then(|| Self(text.to_owned()))
+        (decoded.len() == 32).then(|| Self(text.to_owned()))
     }
 
     /// The challenge as sent and stored.
@@ -59,6 +59,17 @@ mod tests {
     fn a_challenge_that_is_no_digest_is_refused() {
         for text in ["", "short", &CHALLENGE[..42], &format!("{CHALLENGE}="), &"+".repeat(43)] {
             assert!(Challenge::accept(text).is_none(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_verifier_of_another_shape_never_verifies() {
+        let hash = |text: &str| URL_SAFE_NO_PAD.encode(Sha256::digest(text));
+        let whole = VERIFIER;
+        assert!(verifies(&hash(whole), whole));
+        for text in [&whole[..42], &whole.repeat(3), &whole.replace('-', "+"), &format!("{whole} ")]
+        {
+            assert!(!verifies(&hash(text), text), "{text}");
         }
     }
 
