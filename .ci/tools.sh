@@ -4,6 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 CARGO_DENY=0.20.2
+CARGO_MUTANTS=27.1.0
 CARGO_ZIGBUILD=0.22.1
 ZIGLANG=0.15.2
 
@@ -21,9 +22,10 @@ debian() {
   dpkg-query -W "${wanted[@]}"
 }
 
+# Usage: cargo_tool NAME VERSION [SUBCOMMAND], which is what it wants before `--version`.
 cargo_tool() {
   local name=$1 version=$2
-  if [ "$(.tools/cargo/bin/"$name" --version 2>/dev/null | awk '{print $NF}')" != "$version" ]; then
+  if [ "$(.tools/cargo/bin/"$name" "${@:3}" --version 2>/dev/null | awk '{print $NF}')" != "$version" ]; then
     cargo install --quiet --locked --root .tools/cargo --version "$version" "$name"
   fi
   echo "$name $version"
@@ -45,5 +47,6 @@ cargo_tools() {
 case ${1:-} in
   debian) debian ;;
   cargo) cargo_tools ;;
-  *) echo "usage: .ci/tools.sh debian|cargo" >&2; exit 2 ;;
+  mutants) cargo_tool cargo-mutants "$CARGO_MUTANTS" mutants ;;
+  *) echo "usage: .ci/tools.sh debian|cargo|mutants" >&2; exit 2 ;;
 esac
