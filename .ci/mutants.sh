@@ -21,6 +21,8 @@ git ls-files -z Cargo.toml Cargo.lock src os tunnels | xargs -0 cp --parents -t 
 for module in ${above//|/ }; do rm -r "$tree/src/$module"; done
 rm "$tree/src/main.rs"
 sed -i -E "/^pub mod ($above);/d" "$tree/src/lib.rs"
+# A change is noticed by the first cases of a property or by none.
+grep -rlF 'with_cases(10_000)' "$tree/src" | xargs sed -i 's/with_cases(10_000)/with_cases(300)/'
 # Programs, whole-program tests and the features that only they need.
 awk '/^\[\[(bin|test|bench)\]\]/ { skipped = 1 } /^$/ { skipped = 0 } !skipped && !/^gateway = / ' \
   Cargo.toml >"$tree/Cargo.toml"
@@ -28,10 +30,11 @@ awk '/^\[\[(bin|test|bench)\]\]/ { skipped = 1 } /^$/ { skipped = 0 } !skipped &
 named=()
 for file in "${files[@]}"; do named+=(-f "$file"); done
 export CARGO_TARGET_DIR=$PWD/target CARGO_INCREMENTAL=1 CARGO_PROFILE_DEV_DEBUG=0
-tests=(--lib -- auth:: model:: web::)
+# Two tests run many rounds for the sake of races, which are the database's to win.
+tests=(--lib -- auth:: model:: web:: --skip a_thousand_rounds_of_sixteen --skip sixteen_refreshes_at_once)
 (cd "$tree" && cargo test --quiet "${tests[@]}")
 status=0
-(cd "$tree" && PATH=$OLDPWD/.tools/cargo/bin:$PATH cargo mutants --in-place --baseline skip --timeout 120 \
+(cd "$tree" && PATH=$OLDPWD/.tools/cargo/bin:$PATH cargo mutants --in-place --baseline skip --timeout 40 \
   --no-shuffle --colors never --output "$home/found" "${named[@]}" -- "${tests[@]}") || status=$?
 # 2: some were missed, 3: some ended by the clock. The share decides.
 case $status in 0 | 2 | 3) ;; *) exit "$status" ;; esac

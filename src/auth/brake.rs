@@ -26,14 +26,12 @@ pub(super) struct Source {
 
 impl Source {
     pub(super) fn of(ingress: Ingress) -> Self {
-        let client = ingress.client.map(|address| match address.to_canonical() {
-            IpAddr::V6(v6) if !v6.is_loopback() => {
-                let network = u128::from(v6) >> 72 << 72;
-                IpAddr::V6(network.into())
-            }
-            other => other,
-        });
+        let client = ingress.client.map(|address| address.to_canonical());
         let client = client.filter(|it| !it.is_loopback() && !it.is_unspecified());
+        let client = client.map(|address| match address {
+            IpAddr::V6(v6) => IpAddr::V6((u128::from(v6) >> 72 << 72).into()),
+            v4 @ IpAddr::V4(_) => v4,
+        });
         Self { way: ingress.kind, client }
     }
 }
@@ -222,6 +220,16 @@ mod tests {
             let _ = brake.take(source(n), at(0));
         }
         assert!(brake.state.lock().unwrap().each.len() <= SOURCES_MAX);
+    }
+
+    #[test]
+    fn a_source_that_is_known_takes_nobodys_place() {
+        let rate = Rate { burst: 1_000_000, refill: Duration::from_millis(1) };
+        let brake = Brake::new(rate, Rate { burst: 1, refill: 5 * SECOND });
+        let all = || (1..=1024).map(source);
+        assert_eq!(all().count(), SOURCES_MAX);
+        assert!(all().all(|source| brake.take(source, at(0)).is_ok()));
+        assert!(all().all(|source| brake.take(source, at(0)).is_err()));
     }
 
     #[test]
