@@ -270,10 +270,12 @@ impl ServerHandler for GatewayServer {
     async fn on_custom_request(
         &self,
         request: CustomRequest,
-        _: RequestContext<RoleServer>,
+        context: RequestContext<RoleServer>,
     ) -> Result<CustomResult, ErrorData> {
         let method: String = request.method.chars().take(100).collect();
+        let is_gone = is_modern(&context) && matches!(method.as_str(), "initialize" | "ping");
         match method.as_str() {
+            _ if is_gone => Err(ErrorData::new(ErrorCode::METHOD_NOT_FOUND, method, None)),
             "tools/call" => Err(ErrorData::invalid_params(
                 "params of tools/call must be {\"name\": text, \"arguments\": object}",
                 None,

@@ -120,6 +120,8 @@ async fn discover_declares_exactly_what_works() {
         ),
         ("logging/setLevel", json!({ "level": "debug" })),
         ("tasks/get", json!({ "taskId": "x" })),
+        ("initialize", json!({})),
+        ("ping", json!({})),
         ("no/such", json!({})),
     ] {
         let mut request = modern("all", method, params.clone());
