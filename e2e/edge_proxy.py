@@ -154,43 +154,48 @@ class EdgeProxy:
     async def _visit(self, reader, writer):
         edge_reader, edge_writer = await asyncio.open_connection(*self.target())
         try:
-            await both(self._requests(reader, edge_writer), pump(edge_reader, writer))
+            await both(pass_requests(reader, edge_writer, self._seen), pump(edge_reader, writer))
         finally:
             edge_writer.close()
 
-    async def _requests(self, reader, edge):
-        """Passes requests on one by one, so that heads and bodies are told apart."""
-        while True:
-            head = await reader.readuntil(b"\r\n\r\n")
-            self.heads.append(head)
-            edge.write(head)
-            fields = head.lower().split(b"\r\n")[1:]
-            if any(field.startswith(b"transfer-encoding:") for field in fields):
-                await self._chunks(reader, edge)
-            for field in fields:
-                if field.startswith(b"content-length:"):
-                    left = int(field.split(b":")[1])
-                    while left:
-                        piece = await reader.read(min(left, 65536))
-                        if not piece:
-                            return
-                        left -= len(piece)
-                        edge.write(piece)
-                        await edge.drain()
-            await edge.drain()
-
-    async def _chunks(self, reader, edge):
-        while True:
-            line = await reader.readuntil(b"\r\n")
-            size = int(line.split(b";")[0], 16)
-            edge.write(line + await reader.readexactly(size + 2))
-            await edge.drain()
-            if size == 0:
-                return
+    def _seen(self, head):
+        self.heads.append(head)
+        return head
 
     def close(self):
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(timeout=10)
+
+
+async def pass_requests(reader, writer, change):
+    """Passes requests on one by one, each head as `change` returns it."""
+    while True:
+        head = await reader.readuntil(b"\r\n\r\n")
+        writer.write(change(head))
+        fields = head.lower().split(b"\r\n")[1:]
+        if any(field.startswith(b"transfer-encoding:") for field in fields):
+            await pass_chunks(reader, writer)
+        for field in fields:
+            if field.startswith(b"content-length:"):
+                left = int(field.split(b":")[1])
+                while left:
+                    piece = await reader.read(min(left, 65536))
+                    if not piece:
+                        return
+                    left -= len(piece)
+                    writer.write(piece)
+                    await writer.drain()
+        await writer.drain()
+
+
+async def pass_chunks(reader, writer):
+    while True:
+        line = await reader.readuntil(b"\r\n")
+        size = int(line.split(b";")[0], 16)
+        writer.write(line + await reader.readexactly(size + 2))
+        await writer.drain()
+        if size == 0:
+            return
 
 
 async def pump(reader, writer):
