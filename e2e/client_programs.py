@@ -1,7 +1,7 @@
 """The real programs of the client matrix: how each signs in, calls a tool, grows old.
 
 A `Program` has a home of its own below the lab, and an owner with a browser (`owner_browser.py`). Its
-`sign_in` and `call` are what a person would type; `age` makes its own memory of the access token's end
+`sign_in` and `call` are what a person would type, `connected` is one that stays; `age` makes its own memory of the access token's end
 lie in the past, where it keeps one. Nothing of the client is patched, nothing is tried twice.
 """
 
@@ -21,6 +21,8 @@ import sys
 import threading
 import time
 import urllib.parse
+
+from anyio.from_thread import start_blocking_portal
 
 from harness import GATEWAY, ROOT, TOOLS, Failure, McpUser, expect
 
@@ -52,7 +54,7 @@ class Program:
 
     # Its name in the table; the npm package that it is, and in which folder of the tools.
     name = package = folder = None
-    # Ways to become known that the program does not have, and why.
+    # Ways to become known and moments that the program does not have, and why.
     cannot = {}
 
     def __init__(self, lab, url, way, credentials):
@@ -93,9 +95,15 @@ class Program:
     def sign_in(self):
         """Until tokens are stored; nothing where a program signs in with its first call."""
 
-    def call(self):
-        """Calls `TOOL` and returns what the program shows of the answer."""
+    def connected(self):
+        """A context with the program connected; what it gives calls `TOOL` over that one connection, any
+        number of times, and returns what the program shows of the answer."""
         raise NotImplementedError
+
+    def call(self):
+        """Starts the program, calls `TOOL` once, and returns what the program shows of the answer."""
+        with self.connected() as call:
+            return call()
 
     def age(self):
         """Makes the program's own memory of when the access token ends lie in the past."""
@@ -164,7 +172,7 @@ class Program:
 
 
 class Conversation:
-    """JSON-RPC, a line each way, with a program on its stdin and stdout."""
+    """JSON, a line each way, with a program on its stdin and stdout."""
 
     def __init__(self, program, *argv):
         self.log = program.home / "conversation.log"
@@ -181,29 +189,39 @@ class Conversation:
         self.lines.put(None)
 
     def tell(self, method, **parameters):
-        self._send({"jsonrpc": "2.0", "method": method, "params": parameters})
+        self.send({"jsonrpc": "2.0", "method": method, "params": parameters})
 
     def ask(self, method, **parameters):
         self.number += 1
-        self._send({"jsonrpc": "2.0", "id": self.number, "method": method, "params": parameters})
+        self.send({"jsonrpc": "2.0", "id": self.number, "method": method, "params": parameters})
+        message = self.await_line(
+            method, lambda line: line.get("id") == self.number and "method" not in line)
+        expect("error" not in message, f"{method}: {message.get('error')}; {self._told()}")
+        return message["result"]
+
+    def call(self):
+        """Calls `TOOL` in the words of MCP."""
+        return json.dumps(self.ask("tools/call", name=TOOL, arguments={}))
+
+    def send(self, message):
+        try:
+            self.process.stdin.write(json.dumps(message) + "\n")
+            self.process.stdin.flush()
+        except BrokenPipeError:
+            raise Failure(f"it ended before {message}: {self._told()}") from None
+
+    def await_line(self, what, is_wanted):
+        """The first line from now on that `is_wanted`."""
         end = time.monotonic() + STEP_SECS
         while True:
             try:
                 line = self.lines.get(timeout=max(0, end - time.monotonic()))
             except queue.Empty:
-                raise Failure(f"no answer to {method} in {STEP_SECS} s: {self._told()}") from None
-            expect(line is not None, f"it ended instead of answering {method}: {self._told()}")
+                raise Failure(f"no answer to {what} in {STEP_SECS} s: {self._told()}") from None
+            expect(line is not None, f"it ended instead of answering {what}: {self._told()}")
             message = json.loads(line)
-            if message.get("id") == self.number and "method" not in message:
-                expect("error" not in message, f"{method}: {message.get('error')}; {self._told()}")
-                return message["result"]
-
-    def _send(self, message):
-        try:
-            self.process.stdin.write(json.dumps(message) + "\n")
-            self.process.stdin.flush()
-        except BrokenPipeError:
-            raise Failure(f"it ended before {message['method']}: {self._told()}") from None
+            if is_wanted(message):
+                return message
 
     def _told(self):
         return self.log.read_text(errors="replace")[-1500:]
@@ -222,6 +240,7 @@ class Conversation:
 class ClaudeCode(Program):
     name, package, folder = "Claude Code", "@anthropic-ai/claude-code", "claude"
     program = TOOLS / "claude/claude"
+    prompt = "[scenario:call] Which projects are there?"
 
     def __init__(self, *arguments):
         super().__init__(*arguments)
@@ -247,8 +266,17 @@ class ClaudeCode(Program):
 
     def call(self):
         """The scripted model calls the tool and says back what it was given."""
-        return self.run(self.program, "-p", "[scenario:call] Which projects are there?",
-                        "--allowedTools", f"mcp__gw__{TOOL}")
+        return self.run(self.program, "-p", self.prompt, "--allowedTools", f"mcp__gw__{TOOL}")
+
+    @contextlib.contextmanager
+    def connected(self):
+        words = ["-p", "--input-format", "stream-json", "--output-format", "stream-json", "--verbose",
+                 "--allowedTools", f"mcp__gw__{TOOL}"]
+        with Conversation(self, self.program, *words) as claude:
+            def call():
+                claude.send({"type": "user", "message": {"role": "user", "content": self.prompt}})
+                return claude.await_line("the prompt", lambda line: line["type"] == "result")["result"]
+            yield call
 
     def age(self):
         def change(content):
@@ -280,14 +308,14 @@ class Codex(Program):
             words = ["--oauth-client-registration", {"dynamic": "dcr", "document": "cimd"}[self.way]]
         self.run(self.program, "mcp", "add", "gw", "--url", self.url, *words)
 
-    def call(self):
+    @contextlib.contextmanager
+    def connected(self):
         with Conversation(self, self.program, "app-server") as codex:
             codex.ask("initialize", clientInfo={"name": "client-matrix", "version": "1"})
             codex.tell("initialized")
             thread = codex.ask("thread/start", ephemeral=True)["thread"]["id"]
-            answer = codex.ask("mcpServer/tool/call", threadId=thread, server="gw", tool=TOOL,
-                               arguments={})
-        return json.dumps(answer)
+            yield lambda: json.dumps(codex.ask(
+                "mcpServer/tool/call", threadId=thread, server="gw", tool=TOOL, arguments={}))
 
     def age(self):
         def change(content):
@@ -309,12 +337,13 @@ class McpRemote(Program):
             words += ["--client-metadata-url", DOCUMENT, "--callback-path", "/callback"]
         return words
 
-    def call(self):
+    @contextlib.contextmanager
+    def connected(self):
         with Conversation(self, *self.words()) as proxy:
             proxy.ask("initialize", protocolVersion="2025-11-25", capabilities={},
                       clientInfo={"name": "client-matrix", "version": "1"})
             proxy.tell("notifications/initialized")
-            return json.dumps(proxy.ask("tools/call", name=TOOL, arguments={}))
+            yield proxy.call
 
     def age(self):
         self.edit(".mcp-auth/**/*_tokens.json", lambda content: content.update(expires_at=1))
@@ -323,6 +352,7 @@ class McpRemote(Program):
 class Inspector(Program):
     name, package, folder = "MCP Inspector", "@modelcontextprotocol/inspector", "inspector"
     program = TOOLS / "inspector/node_modules/.bin/mcp-inspector"
+    cannot = {"connected": "its command line makes one call and ends"}
 
     def __init__(self, *arguments):
         super().__init__(*arguments)
@@ -373,12 +403,15 @@ class PythonSdk(Program):
     def asked_as(self):
         return self.user.asked_as
 
-    def call(self):
-        async def connect_and_call():
-            async with self.user.connect() as session:
-                return await session.call(TOOL)
-        data, _ = asyncio.run(asyncio.wait_for(connect_and_call(), STEP_SECS))
-        return json.dumps(data)
+    @contextlib.contextmanager
+    def connected(self):
+        # The loop runs on while nothing is called: what the gateway's end does to streams is noticed.
+        with start_blocking_portal() as portal:
+            async def call(session):
+                data, _ = await asyncio.wait_for(session.call(TOOL), STEP_SECS)
+                return json.dumps(data)
+            with portal.wrap_async_context_manager(self.user.connect()) as session:
+                yield lambda: portal.call(call, session)
 
     def age(self):
         self.user.auth.context.token_expiry_time = time.time() - 1
@@ -387,16 +420,19 @@ class PythonSdk(Program):
 class TypeScriptSdk(Program):
     name, package, folder = "TypeScript SDK", "@modelcontextprotocol/sdk", "typescript-sdk"
 
-    def call(self):
+    @contextlib.contextmanager
+    def connected(self):
         settings = {
-            "package": self.package, "folder": str(TOOLS / self.folder), "url": self.url, "tool": TOOL,
+            "package": self.package, "folder": str(TOOLS / self.folder), "url": self.url,
             "store": str(self.home / "store.json"), "port": self.port,
         }
         if self.way == "static":
             settings["client"] = {name: self.credentials[name] for name in ("client_id", "client_secret")}
         if self.way == "document":
             settings["document"] = DOCUMENT
-        return self.run(NODE, ROOT / "e2e/sdk_client.mjs", SETTINGS=json.dumps(settings))
+        self.environment["SETTINGS"] = json.dumps(settings)
+        with Conversation(self, NODE, ROOT / "e2e/sdk_client.mjs") as program:
+            yield program.call
 
 
 class TypeScriptClient(TypeScriptSdk):

@@ -6,8 +6,9 @@ Usage: clients.py [--reduced] [--require all] [--way WAY]... [CLIENT...]
 A row is a program that is known to the gateway in one way: by static credentials, by registering
 itself (dynamic), by the metadata document that its id names (document). Its cells end in a real
 `tools/call`, whose answer is checked: right after the sign-in (fresh), after the access token has run
-out (expired: a refresh must be seen), after a restart of the gateway (restarted). The owner is asked
-once a row, and nothing is tried twice.
+out (expired: a refresh must be seen), after a restart of the gateway (restarted), and before and after
+one by a program that runs on meanwhile (connected). The owner is asked once a row, and nothing is tried
+twice.
 
 A way that the gateway's metadata does not offer is "not offered"; with `--require all` that fails.
 `--reduced` keeps every client's fresh cells, and all of Claude Code and the Python SDK.
@@ -44,7 +45,7 @@ WAYS = {
     "dynamic": ("dcr", lambda metadata: "registration_endpoint" in metadata),
     "document": ("cimd", lambda metadata: metadata.get("client_id_metadata_document_supported") is True),
 }
-MOMENTS = ("fresh", "expired", "restarted")
+MOMENTS = ("fresh", "expired", "restarted", "connected")
 # Whose cells a reduced run keeps whole.
 WHOLE = ("claude-code", "python")
 
@@ -83,7 +84,7 @@ class Row:
 
     def fresh(self):
         self.client.sign_in()
-        self.call()
+        self.judge(self.client.call())
 
     def expired(self):
         """Every access token has run out: for the gateway in its database, for the client in its own."""
@@ -93,24 +94,37 @@ class Row:
             database.execute("UPDATE tokens SET expires_at = 1 WHERE kind = 'access'")
         self.client.age()
         self.serve_again()
-        self.call()
+        self.judge(self.client.call())
         expect(self.good_tokens() - spent, "the access token ran out, and nothing was refreshed")
 
     def restarted(self):
         """What was given before the restart is good after it: no sign-in, no refresh."""
         self.lab.stop()
+        with self.no_new_token():
+            self.serve_again()
+            self.judge(self.client.call())
+
+    def connected(self):
+        """A client that runs on over the restart goes on with what it holds, its session too."""
+        with self.client.connected() as call:
+            self.judge(call())
+            self.lab.stop()
+            with self.no_new_token():
+                self.serve_again()
+                self.judge(call())
+
+    @contextlib.contextmanager
+    def no_new_token(self):
         before = self.good_tokens()
-        self.serve_again()
-        self.call()
+        yield
         expect(self.good_tokens() == before, "the restart made the client refresh a good token")
 
     def serve_again(self):
         ready = self.lab.serve("--tunnel", "none", listen=self.lab.listen)
         expect(ready["connector_url"] == self.lab.url, f"another address after the restart: {ready}")
 
-    def call(self):
-        """Calls the tool; only this gateway knows the word that must be in the answer."""
-        answer = self.client.call()
+    def judge(self, answer):
+        """What the tool answered has the word that only this gateway knows, at the first try."""
         expect(self.lab.word in answer, f"{TOOL} answered {answer[-1500:]!r}")
         expect(str(self.lab.project) not in answer, "a project's path was told")
         asked = list(self.client.asked_as())
@@ -205,17 +219,22 @@ def main():
     table, notes, failed = {}, [], bool(absent and wanted.require)
     for name in wanted.client or PROGRAMS:
         moments = MOMENTS if not wanted.reduced or name in WHOLE else MOMENTS[:1]
+        cannot = PROGRAMS[name].cannot
+        left_out = {moment: ("–", 0) for moment in moments if moment in cannot}
+        notes += [f"–  {name}, {moment}: {cannot[moment]}" for moment in left_out]
+        moments = [moment for moment in moments if moment not in cannot]
         for way in ways:
-            if why := PROGRAMS[name].cannot.get(way):
-                table[name, way] = dict.fromkeys(moments, ("–", 0))
+            if why := cannot.get(way):
+                table[name, way] = dict.fromkeys(moments, ("–", 0)) | left_out
                 notes.append(f"–  {name}, {way}: {why}")
                 continue
             if way in absent:
-                table[name, way] = dict.fromkeys(moments, ("not offered", 0))
+                table[name, way] = dict.fromkeys(moments, ("not offered", 0)) | left_out
                 continue
-            table[name, way], problem = run_row(name, way, moments)
-            for moment, (result, secs) in table[name, way].items():
+            cells, problem = run_row(name, way, moments)
+            for moment, (result, secs) in cells.items():
                 print(f"{result:<5} {name} {way} {moment}  ({secs:.1f} s)", flush=True)
+            table[name, way] = cells | left_out
             if problem:
                 failed = True
                 notes.append(f"FAIL  {name}, {way}: {problem}")

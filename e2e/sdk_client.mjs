@@ -1,11 +1,13 @@
-// A small program on the TypeScript SDK: connects, signs in when it is asked to, calls one tool, prints
-// the answer, ends. SETTINGS in the environment is JSON: `package` of the SDK and the `folder` where it is
-// installed, `url`, `tool`, the callback's `port`, `client` (id and secret) or `document` if there is one,
+// A small program on the TypeScript SDK: connects, signs in when it is asked to, calls a tool for each
+// `tools/call` (JSON-RPC, a line each) on stdin, prints the answer in the same form, ends with stdin.
+// SETTINGS in the environment is JSON: `package` of the SDK and the `folder` where it is installed, `url`,
+// the callback's `port`, `client` (id and secret) or `document` if there is one,
 // and `store`, the file that keeps what is known between two runs: tokens, registration, discovery.
 import { spawn } from "node:child_process";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { createRequire } from "node:module";
+import { createInterface } from "node:readline";
 import { pathToFileURL } from "node:url";
 
 const settings = JSON.parse(process.env.SETTINGS);
@@ -91,7 +93,9 @@ if (!client) {
   ({ client } = await attempt());
   if (!client) throw new Error("still unauthorized after the sign-in");
 }
-const result = await client.callTool({ name: settings.tool, arguments: {} });
-console.log(JSON.stringify(result));
+for await (const line of createInterface({ input: process.stdin })) {
+  const { id, params } = JSON.parse(line);
+  console.log(JSON.stringify({ id, result: await client.callTool(params) }));
+}
 await client.close();
 process.exit(0);
