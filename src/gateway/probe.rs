@@ -17,6 +17,7 @@ use tokio::sync::OnceCell;
 use url::Url;
 
 use crate::clock::Entropy;
+use crate::telemetry::root_cause;
 
 static HEADER: HeaderName = HeaderName::from_static("x-gateway-probe");
 const QUESTION_BYTES_MAX: usize = 64;
@@ -107,15 +108,6 @@ async fn client() -> Result<reqwest::Client, String> {
 
 fn not_yet(cause: &dyn std::fmt::Display) -> VerifyError {
     VerifyError::NotYet(cause.to_string())
-}
-
-/// The innermost cause: "connection refused" rather than "error sending request".
-fn root_cause(error: &reqwest::Error) -> String {
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(inner) = cause.source() {
-        cause = inner;
-    }
-    cause.to_string()
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -8,6 +8,8 @@ use std::time::Duration;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use serde_json::{Map, Value, json};
 
+use crate::telemetry::root_cause;
+
 /// A connection must be made within this time.
 const CONNECT_MAX: Duration = Duration::from_secs(20);
 /// A call must be answered within this time; the gateway answers within 45 s.
@@ -246,13 +248,4 @@ fn refusal(status: StatusCode, body: &str) -> String {
     let said = said["error"]["message"].as_str().or_else(|| said["error_description"].as_str());
     let said: String = said.unwrap_or_default().chars().take(REASON_CHARS_MAX).collect();
     if said.is_empty() { format!("HTTP {status}") } else { format!("HTTP {status}: {said}") }
-}
-
-/// The innermost cause: "connection refused" rather than "error sending request".
-fn root_cause(err: &reqwest::Error) -> String {
-    let mut cause: &dyn std::error::Error = err;
-    while let Some(inner) = cause.source() {
-        cause = inner;
-    }
-    cause.to_string()
 }

@@ -5,6 +5,7 @@
 //! request; lines that found no room are counted and the count is reported. Every value goes
 //! through [`scrub()`] and loses its control characters before it becomes part of a line. Libraries that
 //! are known to print secrets or whole frames are held at `info` at any level.
+mod cause;
 mod escape;
 mod file;
 mod filter;
@@ -15,6 +16,7 @@ mod scrub;
 mod setup;
 mod sink;
 
+pub use self::cause::root_cause;
 pub use self::filter::Verbosity;
 pub use self::format::{LogFormat, colours};
 pub use self::redacted::Redacted;

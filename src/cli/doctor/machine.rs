@@ -16,6 +16,7 @@ use gateway_os::{disk, facts, limits, listener, process, terminal};
 use tokio::io::AsyncReadExt;
 
 use crate::cli::service::{self, Commands, ServiceError, State, User};
+use crate::telemetry::root_cause;
 use std::collections::BTreeMap;
 
 /// How long a page may take.
@@ -149,15 +150,6 @@ async fn fetch(url: &str) -> Result<Page, String> {
         }
     }
     Ok(Page { status, body: String::from_utf8_lossy(&body).into_owned() })
-}
-
-/// The innermost cause: "connection refused" rather than "error sending request for url".
-pub(super) fn root_cause(error: &dyn std::error::Error) -> String {
-    let mut cause = error;
-    while let Some(inner) = cause.source() {
-        cause = inner;
-    }
-    cause.to_string()
 }
 
 async fn ask_service_manager(env: &BTreeMap<String, String>) -> Result<ServiceFacts, ServiceError> {

@@ -7,11 +7,11 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use url::Url;
 
-use super::machine::root_cause;
 use super::walk::{Step, Trouble};
 use crate::clock::{Entropy, OsEntropy};
 use crate::mcp::client::{Client, Era};
 use crate::secret::Secret;
+use crate::telemetry::root_cause;
 
 /// How long one request may take.
 const REQUEST_LIMIT: Duration = Duration::from_secs(30);

@@ -2,9 +2,9 @@
 //! not reached.
 use std::time::Duration;
 
-use super::machine::root_cause;
 use super::{Finding, Line, Skipped, Verdict};
 use crate::mcp::client::ClientError;
+use crate::telemetry::root_cause;
 
 /// How long one step may take.
 const STEP_LIMIT: Duration = Duration::from_secs(60);

@@ -2,9 +2,9 @@
 use futures::future::join_all;
 use http::{Method, StatusCode};
 
-use crate::cli::doctor::machine::root_cause;
 use crate::cli::doctor::visitor;
 use crate::cli::doctor::walk::{Step, Trouble};
+use crate::telemetry::root_cause;
 
 /// As whom the known clients come: the hosted ones, and programs of this machine.
 const PROGRAMS: [(&str, &str); 6] = [
