@@ -189,7 +189,6 @@ mod tests {
     #[test]
     fn steps_read_as_shown_here_and_a_name_cannot_steer_the_terminal() {
         let step = |name: Option<&str>, proven, text: &str, hint: Option<&str>, times| StepView {
-            schema: 1,
             seq: 1,
             at: "2026-11-20T05:41:06.120Z".to_owned(),
             step: "any".to_owned(),

@@ -93,8 +93,6 @@ pub struct TaskDetail {
 /// A step of a client on its way to the tools.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct StepView {
-    /// The version of this shape.
-    pub schema: u32,
     /// Its number.
     pub seq: u64,
     /// When, RFC 3339.
@@ -207,7 +205,6 @@ impl StepView {
     #[must_use]
     pub fn of(entry: &Entry) -> Self {
         Self {
-            schema: 1,
             seq: entry.seq,
             at: entry.at.to_string(),
             step: entry.step.name().to_owned(),
