@@ -134,7 +134,7 @@ impl Guard {
         }
         finish(&mut response, id, for_program);
         rest.settle(&mut response).await;
-        if is_event_stream(&response) {
+        if has_media_type(&response, b"text/event-stream") {
             let draining = self.parts.draining.clone();
             response = response.map(|body| body::ends_at_shutdown(body, draining, LAST_WORDS));
         }
@@ -318,14 +318,14 @@ fn internal_error(accept: Option<HeaderValue>, id: &str) -> Response<Body> {
         .respond(&headers)
 }
 
-fn is_event_stream(response: &Response<Body>) -> bool {
+fn has_media_type(response: &Response<Body>, wanted: &[u8]) -> bool {
     let media_type = response.headers().get(header::CONTENT_TYPE);
-    media_type.is_some_and(|value| value.as_bytes().starts_with(b"text/event-stream"))
+    media_type.is_some_and(|value| value.as_bytes().starts_with(wanted))
 }
 
 /// Headers that every answer carries, unless its route decided otherwise. Those that only a browser
-/// minds are left out `for_program`: no browser shows what was asked for with a bearer, and these
-/// requests are by far the most.
+/// minds are left out `for_program`, for what was asked for with a bearer and is no page: these requests
+/// are by far the most.
 fn finish(response: &mut Response<Body>, id: String, for_program: bool) {
     const FOR_ALL: [(HeaderName, HeaderValue); 2] = [
         (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
@@ -340,6 +340,7 @@ fn finish(response: &mut Response<Body>, id: String, for_program: bool) {
         ),
         (HeaderName::from_static("x-robots-tag"), HeaderValue::from_static("noindex")),
     ];
+    let for_program = for_program && !has_media_type(response, b"text/html");
     let headers = response.headers_mut();
     for (name, value) in FOR_ALL {
         headers.entry(name).or_insert(value);

@@ -182,22 +182,31 @@ async fn contradictory_framing_and_endless_targets_are_refused() {
 #[tokio::test]
 async fn every_answer_carries_the_protective_headers() {
     let guard = guard(300, 3);
-    for uri in ["/healthz", "/nothing", "/panic", "/seen"] {
-        for host in ["127.0.0.1:8765", "evil.example"] {
-            let response = guard.respond(&local(), get_request(uri, &[("host", host)])).await;
-            let headers = response.headers();
-            for (name, value) in [
-                ("x-content-type-options", "nosniff"),
-                ("x-frame-options", "DENY"),
-                ("referrer-policy", "same-origin"),
-                ("cache-control", "no-store"),
-                ("content-security-policy", "default-src 'none'; frame-ancestors 'none'"),
-                ("x-robots-tag", "noindex"),
-            ] {
-                assert_eq!(headers[name], value, "{uri} {host} {name}");
-            }
-            assert!(headers.contains_key("x-request-id"));
+    let page = [("accept", "text/html"), ("authorization", "Bearer gwa_x")];
+    for (uri, host, more) in [
+        ("/healthz", "127.0.0.1:8765", &[][..]),
+        ("/nothing", "127.0.0.1:8765", &[]),
+        ("/panic", "127.0.0.1:8765", &[]),
+        ("/seen", "127.0.0.1:8765", &[]),
+        ("/seen", "evil.example", &[]),
+        ("/nothing", "127.0.0.1:8765", &page),
+        ("/panic", "127.0.0.1:8765", &page),
+        ("/seen", "evil.example", &page),
+    ] {
+        let asked: Vec<_> = [("host", host)].iter().chain(more).copied().collect();
+        let response = guard.respond(&local(), get_request(uri, &asked)).await;
+        let headers = response.headers();
+        for (name, value) in [
+            ("x-content-type-options", "nosniff"),
+            ("x-frame-options", "DENY"),
+            ("referrer-policy", "same-origin"),
+            ("cache-control", "no-store"),
+            ("content-security-policy", "default-src 'none'; frame-ancestors 'none'"),
+            ("x-robots-tag", "noindex"),
+        ] {
+            assert_eq!(headers[name], value, "{uri} {asked:?} {name}");
         }
+        assert!(headers.contains_key("x-request-id"));
     }
 }
 
