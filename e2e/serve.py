@@ -102,7 +102,7 @@ def doctor_public():
         expect(not failed and len(report["checks"]) == 12, f"{report}")
         expect(f"{front}/mcp" in report["checks"][-1]["detail"], f"{report['checks'][-1]}")
         left = [client for client in lab.json("clients", "list")["clients"]
-                if client["name"].startswith("doctor-") and client["state"] != "revoked"]
+                if client["name"].startswith("doctor-")]
         expect(not left, f"the walk left a client: {left}")
 
 

@@ -251,6 +251,16 @@ impl AuthorizationServer {
 
     /// Lets a client end at `at`, its tokens included; `None` lets it live on.
     ///
+    /// Forgets a client that is revoked: no list names it any more. Of one that lives nothing is lost.
+    ///
+    /// # Errors
+    ///
+    /// The database's.
+    pub async fn forget(&self, id: &ClientId) -> Result<(), ClientError> {
+        let id = id.clone();
+        Ok(self.store().write(move |tx| tx.forget_client(&id)).await?)
+    }
+
     /// # Errors
     ///
     /// [`ClientError::Unknown`], [`ClientError::Revoked`], [`ClientError::Ended`],

@@ -141,6 +141,18 @@ impl Clients {
         Ok(json!({ "schema": 1, "client_id": client.id, "name": client.name }))
     }
 
+    /// Ends a client as [`Self::revoke`] does, and its row with it.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such client.
+    pub(super) async fn forget(&self, which: &str) -> Result<Value, CallError> {
+        let client = self.find(which)?;
+        let revoked = self.revoke(client.id.as_str()).await?;
+        self.auth.forget(&client.id).await.map_err(refusal)?;
+        Ok(revoked)
+    }
+
     /// Lets a client end at `at`, in milliseconds since the Unix epoch.
     ///
     /// # Errors

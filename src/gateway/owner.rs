@@ -96,6 +96,7 @@ impl Owner {
             }
             Call::ListClients => self.clients.list(),
             Call::RevokeClient { client } => self.clients.revoke(&client).await,
+            Call::ForgetClient { client } => self.clients.forget(&client).await,
             Call::ExpireClient { client, at } => self.clients.expire(&client, at).await,
             Call::ListDevices => devices::list(&self.auth, self.clock.now()),
             Call::RevokeDevice { device } => {

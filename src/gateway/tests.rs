@@ -232,6 +232,11 @@ async fn a_name_that_a_stranger_chose_never_stands_for_the_owners_client() {
     assert_eq!(of("gw_one")["state"], "active");
     assert!(of("gw_one")["approved_at"].is_string() && of("gw_waiting")["approved_at"].is_null());
     assert_eq!(of("gw_two")["state"], "revoked");
+
+    owner.call(Call::ForgetClient { client: "gw_one".to_owned() }).await.unwrap();
+    let left = owner.call(Call::ListClients).await.unwrap();
+    assert!(left["clients"].as_array().unwrap().iter().all(|it| it["client_id"] != "gw_one"));
+    assert_eq!(left["clients"].as_array().unwrap().len(), states.len() - 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

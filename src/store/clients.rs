@@ -56,6 +56,20 @@ impl WriteTx<'_> {
         self.save_client(client)
     }
 
+    /// Forgets a client that is revoked; its grants are pruned when their time has come.
+    ///
+    /// # Errors
+    ///
+    /// What SQLite says.
+    pub fn forget_client(&mut self, id: &ClientId) -> Result<(), StoreError> {
+        self.connection()
+            .prepare_cached(
+                "DELETE FROM clients WHERE id = ?1 AND body ->> 'revoked_at' IS NOT NULL",
+            )?
+            .execute([id.as_str()])?;
+        Ok(())
+    }
+
     /// Forgets clients that registered themselves and tokens, when they were not used since
     /// `used_before` and hold no grant that could be used any more. A client is told `invalid_client`
     /// and registers again.

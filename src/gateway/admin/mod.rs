@@ -118,6 +118,11 @@ pub enum Call {
         /// Its id or name.
         client: String,
     },
+    /// Removes a client that lived for an examination: no list names it any more.
+    ForgetClient {
+        /// Its id.
+        client: String,
+    },
     /// Lets a client end at a moment.
     ExpireClient {
         /// Its id or name.

@@ -116,7 +116,7 @@ async fn sign_in(walk: &mut Walk, context: &Context, visitor: &mut Visitor) -> O
 }
 
 async fn remove(context: &Context, client: String) -> Step<()> {
-    let removed = ask(context, Call::RevokeClient { client: client.clone() }).await;
+    let removed = ask(context, Call::ForgetClient { client: client.clone() }).await;
     removed.map_err(|trouble| trouble.with_fix(format!("gateway clients revoke {client}")))?;
     Ok(("its client is removed".to_owned(), ()))
 }
