@@ -130,7 +130,7 @@ impl AuthorizationServer {
         &self,
         name: &str,
         scopes: Scopes,
-        projects: Vec<String>,
+        mut projects: Vec<String>,
         kind: ClientKind,
     ) -> Result<Client, ClientError> {
         let name = name.trim().to_owned();
@@ -140,6 +140,8 @@ impl AuthorizationServer {
         if scopes.and(Scopes::of_tools()).is_empty() {
             return Err(ClientError::Scopes);
         }
+        projects.sort_unstable();
+        projects.dedup();
         if projects.len() > PROJECTS_MAX {
             return Err(ClientError::Projects);
         }
@@ -249,8 +251,6 @@ impl AuthorizationServer {
         Ok(revoked)
     }
 
-    /// Lets a client end at `at`, its tokens included; `None` lets it live on.
-    ///
     /// Forgets a client that is revoked: no list names it any more. Of one that lives nothing is lost.
     ///
     /// # Errors
@@ -261,6 +261,8 @@ impl AuthorizationServer {
         Ok(self.store().write(move |tx| tx.forget_client(&id)).await?)
     }
 
+    /// Lets a client end at `at`, its tokens included; `None` lets it live on.
+    ///
     /// # Errors
     ///
     /// [`ClientError::Unknown`], [`ClientError::Revoked`], [`ClientError::Ended`],

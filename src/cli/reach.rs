@@ -110,6 +110,7 @@ impl From<CallError> for CliError {
     fn from(error: CallError) -> Self {
         let exit = match error.kind {
             CallErrorKind::Invalid | CallErrorKind::Failed => Exit::Failed,
+            CallErrorKind::Usage => Exit::Usage,
             CallErrorKind::Unavailable => Exit::Unavailable,
             CallErrorKind::Permission => Exit::Permission,
             CallErrorKind::Config => Exit::Config,

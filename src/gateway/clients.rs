@@ -41,6 +41,9 @@ impl Clients {
         projects: &[String],
         public: bool,
     ) -> Result<Value, CallError> {
+        // Refreshing is always allowed.
+        let scopes = parse_scopes(scopes, Scopes::all())?.iter();
+        let scopes = scopes.chain([Scope::OfflineAccess]).collect();
         if !self.auth.settings().admits(Registration::Static) {
             let message =
                 "`auth.registration` leaves out \"static\": such a client could not connect";
@@ -51,9 +54,6 @@ impl Clients {
             let hint = "choose another --name, give it a new secret with --rotate, or remove it with `gateway clients revoke`";
             return Err(CallError::invalid(message, hint));
         }
-        // Refreshing is always allowed.
-        let scopes = parse_scopes(scopes, Scopes::all())?.iter();
-        let scopes = scopes.chain([Scope::OfflineAccess]).collect();
         if !public {
             self.vault_answers().await?;
         }
@@ -80,13 +80,13 @@ impl Clients {
         lifetime: Duration,
         anywhere: bool,
     ) -> Result<Value, CallError> {
+        let scopes = parse_scopes(scopes, Scopes::of_tools())?;
         let mut clients = self.auth.clients().map_err(refusal)?.into_iter();
         if clients.any(|it| it.is_own() && it.revoked_at.is_none() && it.name == name.trim()) {
             let message = format!("there is a client or token called {name} already");
             let hint = "choose another --name, or end that one with `gateway clients revoke`";
             return Err(CallError::invalid(message, hint));
         }
-        let scopes = parse_scopes(scopes, Scopes::of_tools())?;
         let (name, projects) = (name.to_owned(), projects.to_vec());
         let new = NewToken { name, scopes, projects, lifetime, anywhere };
         let minted = self.auth.mint_token(new).await.map_err(refusal)?;
@@ -295,7 +295,8 @@ fn parse_scopes(names: &[String], known: Scopes) -> Result<Scopes, CallError> {
     let scopes = names.iter().map(|name| {
         Scope::from_name(name).filter(|scope| known.contains(*scope)).ok_or_else(|| {
             let message = format!("there is no scope `{name}` to give");
-            CallError::invalid(message, format!("use {}", known.names().join(", ")))
+            let hint = format!("use {}", known.names().join(", "));
+            CallError::new(CallErrorKind::Usage, message, hint)
         })
     });
     scopes.collect()

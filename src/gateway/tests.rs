@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use gateway_os::folders::Folders;
 
-use super::admin::Call;
+use super::admin::{Call, CallErrorKind};
 use super::{Gateway, Owner, Setup};
 use crate::clock::{OsEntropy, SeededEntropy, SystemClock};
 use crate::config::{Config, Overrides};
@@ -237,6 +237,49 @@ async fn a_name_that_a_stranger_chose_never_stands_for_the_owners_client() {
     let left = owner.call(Call::ListClients).await.unwrap();
     assert!(left["clients"].as_array().unwrap().iter().all(|it| it["client_id"] != "gw_one"));
     assert_eq!(left["clients"].as_array().unwrap().len(), states.len() - 1);
+}
+
+#[tokio::test]
+async fn a_scope_that_there_is_not_is_wrong_usage_and_what_is_named_twice_is_stored_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let project = folder.path().join("alpha");
+    std::fs::create_dir(&project).unwrap();
+    let more = format!("projects.alpha.path = {:?}", project.display().to_string());
+    let setup = setup_that_reads(folder.path(), Arc::new(Mutex::new(more)));
+    let (owner, _state) =
+        Owner::alone(&setup.folders, &setup.loaded.config, &setup.env, setup.clock.clone())
+            .unwrap();
+    let client = |scope: &str| Call::MintClient {
+        name: "claude".into(),
+        scopes: vec![scope.to_owned(); 2],
+        projects: vec!["alpha".to_owned(); 2],
+        public: true,
+        rotate: false,
+    };
+    let token = |scope: &str| Call::MintToken {
+        name: "backup".into(),
+        scopes: vec![scope.to_owned(); 2],
+        projects: vec!["alpha".to_owned(); 2],
+        lifetime_secs: 3600,
+        anywhere: false,
+    };
+    for (call, scopes) in [
+        (client("everything"), "observe, files, run, offline_access"),
+        (token("offline_access"), "observe, files, run"),
+    ] {
+        let refused = owner.call(call).await.unwrap_err();
+        assert_eq!(refused.kind, CallErrorKind::Usage, "{refused}");
+        assert_eq!(refused.hint, format!("use {scopes}"));
+    }
+    owner.call(client("observe")).await.unwrap();
+    owner.call(token("observe")).await.unwrap();
+    let listed = owner.call(Call::ListClients).await.unwrap();
+    let clients = listed["clients"].as_array().unwrap();
+    assert_eq!(clients.len(), 2);
+    for client in clients {
+        assert_eq!(client["projects"], serde_json::json!(["alpha"]), "{client}");
+        assert!(!client["scopes"].to_string().replacen("observe", "", 1).contains("observe"));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

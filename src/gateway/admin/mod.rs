@@ -159,6 +159,8 @@ pub struct CallError {
 pub enum CallErrorKind {
     /// The call makes no sense.
     Invalid,
+    /// A value on the command line is none that there is.
+    Usage,
     /// Something that is needed is not there now.
     Unavailable,
     /// It is not allowed, or the keyring is shut.
