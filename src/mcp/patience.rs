@@ -91,13 +91,14 @@ impl<'a> Patience<'a> {
         Ticks { next: self.clock.sleep(PROGRESS_EVERY), waited: Duration::ZERO }
     }
 
-    /// Waits until the task is over or needs its owner, or waiting ends.
+    /// Waits until the task is over or needs its owner, or waiting ends. For a caller whose grant ends
+    /// meanwhile there is no task any more.
     pub(super) async fn for_outcome(
         &self,
         tasks: &dyn Tasks,
         task: Arc<Task>,
         at_most: Duration,
-    ) -> Result<Arc<Task>, Unavailable> {
+    ) -> Result<Option<Arc<Task>>, Unavailable> {
         let began = self.clock.now();
         let mut ticks = self.ticks();
         let mut task = task;
@@ -105,11 +106,11 @@ impl<'a> Patience<'a> {
             let left = at_most.saturating_sub(self.clock.now().since(began));
             let asks = matches!(task.state, TaskState::NeedsInput { .. });
             if left.is_zero() || task.state.is_final() || asks || self.is_over() {
-                return Ok(task);
+                return Ok(Some(task));
             }
             match self.change(tasks, &task.id, task.cursor, left, &mut ticks).await? {
                 Some(newer) => task = newer,
-                None => return Ok(task),
+                None => return Ok(None),
             }
         }
     }

@@ -72,15 +72,20 @@ fn stack_state_needing_input() -> crate::model::TaskState {
 
 #[tokio::test]
 async fn a_wait_ends_with_the_grant_of_its_caller_who_learns_nothing_more() {
-    let stack = Stack::new();
-    let call = stack.call("all", "check_task", check(json!({ "wait_seconds": 45 })));
-    let result = meanwhile(&stack, call, || {
-        stack.ended.cancel();
-        stack.tasks.change(1, completed("the secret"));
-    })
-    .await;
-    assert_eq!(result["isError"], true, "{result}");
-    assert!(text(&result).starts_with("error: there is no task"), "{result}");
+    for (tool, arguments, n) in [
+        ("check_task", check(json!({ "wait_seconds": 45 })), 1),
+        ("start_task", json!({ "prompt": "x", "wait_seconds": 45 }), 9),
+    ] {
+        let stack = Stack::new();
+        let call = stack.call("all", tool, arguments);
+        let result = meanwhile(&stack, call, || {
+            stack.ended.cancel();
+            stack.tasks.change(n, completed("the secret"));
+        })
+        .await;
+        assert_eq!(result["isError"], true, "{tool}: {result}");
+        assert!(text(&result).starts_with("error: there is no task"), "{tool}: {result}");
+    }
 }
 
 #[tokio::test]

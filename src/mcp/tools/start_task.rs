@@ -111,7 +111,8 @@ async fn run(call: Call<'_>, arguments: Arguments<'_>) -> Result<Answer, ToolErr
     let id = task.id.clone();
     let task = call.visible(Some(Arc::new(task)), &id)?;
     let wait = Duration::from_secs(arguments.number("wait_seconds").unwrap_or(0));
-    let task = call.patience.for_outcome(call.tasks, task, wait).await.map_err(unavailable)?;
+    let outcome = call.patience.for_outcome(call.tasks, task, wait).await.map_err(unavailable)?;
+    let task = call.visible(outcome, &id)?;
 
     let mut answer = Answer::about(&task, Next::after(&task.state));
     answer.fact("existing", existing);
