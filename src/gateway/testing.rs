@@ -9,10 +9,9 @@ use tokio::sync::watch;
 use super::settings;
 use super::tools::{EngineTasks, Shown};
 use super::workspaces::ProjectWorkspaces;
-use crate::clock::{Clock, SeededEntropy, Timestamp};
+use crate::clock::{Clock, SeededEntropy};
 use crate::config::{Config, Overrides};
 use crate::executor::Registry;
-use crate::model::{Caller, Cost, Progress, Task, TaskId, TaskSpec, TaskState};
 use crate::store::Store;
 use crate::task::{Engine, Surroundings};
 
@@ -35,30 +34,4 @@ pub(super) fn tasks_in(folder: &Path, store: &Store, clock: &Arc<dyn Clock>) -> 
     let engine = Engine::start(store.clone(), clock.clone(), entropy, settings, surroundings);
     let engine = engine.expect("an empty store can be read");
     EngineTasks::new(engine, store.clone(), watch::channel(Shown::of(&config, workspaces)).1)
-}
-
-/// A task that waits for its turn.
-pub(super) fn task() -> Task {
-    Task {
-        id: TaskId::random(&SeededEntropy::new(2)),
-        spec: TaskSpec {
-            prompt: "x".into(),
-            project: "alpha".into(),
-            executor: "claude".into(),
-            model: None,
-            plan_only: false,
-            timeout_secs: 60,
-            idempotency_key: None,
-            caller: Caller::Owner,
-        },
-        created_at: Timestamp::from_millis(1),
-        updated_at: Timestamp::from_millis(1),
-        cursor: 0,
-        state: TaskState::Queued,
-        progress: Progress::default(),
-        cost: Cost::default(),
-        waited_ms: 0,
-        workspace: None,
-        run: None,
-    }
 }

@@ -10,6 +10,7 @@ use super::admin::{Call, CallErrorKind};
 use super::{Gateway, Owner, Setup};
 use crate::clock::{OsEntropy, SeededEntropy, SystemClock};
 use crate::config::{Config, Overrides};
+use crate::model::testing::a_task;
 use crate::model::{
     Client, ClientKind, Device, DeviceId, ProjectAccess, Registration, RequestId, Scopes, Task,
     TaskId, TaskState, TokenDigest,
@@ -92,7 +93,7 @@ async fn tasks_of_a_project_that_never_was_are_refused_with_the_nearest_name() {
     assert!(refused.message.contains("\"alhpa\"; did you mean alpha?"), "{refused}");
     assert!(refused.hint.contains("gateway projects list"), "{}", refused.hint);
     // One that was removed since is no mistake, whatever else is asked.
-    let mut old = super::testing::task();
+    let mut old = a_task(&SeededEntropy::new(2), "x");
     old.spec.project = "removed".to_owned();
     owner.store.write(move |tx| tx.insert_task(&mut old)).await.unwrap();
     assert_eq!(list("removed", &[]).await.unwrap()["tasks"].as_array().unwrap().len(), 1);
@@ -356,7 +357,7 @@ async fn tasks_that_wait_for_the_owner_are_told_apart_from_what_is_wrong() {
     let status = async || owner.call(Call::Status).await.unwrap();
     assert!(status().await["waiting"].is_null());
     // Straight into the database, behind the engine's back: only the numbers count here.
-    let queued = super::testing::task();
+    let queued = a_task(&SeededEntropy::new(2), "x");
     let entropy = SeededEntropy::new(3);
     let (id, request_id) = (TaskId::random(&entropy), RequestId::random(&entropy));
     let state = TaskState::NeedsInput { started_at: queued.created_at, request_id };

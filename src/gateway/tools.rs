@@ -318,7 +318,8 @@ mod tests {
 
     use super::*;
     use crate::clock::{Clock, ManualClock, SeededEntropy, Timestamp};
-    use crate::gateway::testing::{self, task};
+    use crate::gateway::testing;
+    use crate::model::testing::a_task;
 
     fn tasks_in(folder: &std::path::Path) -> EngineTasks {
         let clock: Arc<dyn Clock> = Arc::new(ManualClock::new(Timestamp::from_millis(1_000)));
@@ -330,7 +331,7 @@ mod tests {
     async fn of_many_events_the_newest_are_told_oldest_first() {
         let folder = tempfile::tempdir().unwrap();
         let tasks = tasks_in(folder.path());
-        let mut task = task();
+        let mut task = a_task(&SeededEntropy::new(2), "x");
         let id = task.id.clone();
         let notes = (0..30).map(|n| EventKind::Note { text: format!("note {n}") });
         let notes: Vec<EventKind> = notes.collect();
@@ -351,8 +352,9 @@ mod tests {
     async fn every_committed_change_is_told_to_who_follows() {
         let folder = tempfile::tempdir().unwrap();
         let tasks = tasks_in(folder.path());
-        let mut before = task();
-        let mut new = Task { id: TaskId::random(&SeededEntropy::new(3)), ..task() };
+        let entropy = SeededEntropy::new(2);
+        let mut before = a_task(&entropy, "x");
+        let mut new = a_task(&entropy, "x");
         let (old_id, new_id) = (before.id.clone(), new.id.clone());
         let insert = tasks.store.write(move |tx| tx.insert_task(&mut before));
         insert.await.unwrap();

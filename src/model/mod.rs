@@ -13,6 +13,8 @@ mod grant;
 mod id;
 mod request;
 mod task;
+#[cfg(feature = "testing")]
+pub(crate) mod testing;
 mod text;
 pub use self::audience::Audience;
 pub use self::client::{Client, ClientKind, ClientSecret, ProjectAccess, Registration};

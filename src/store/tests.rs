@@ -2,32 +2,8 @@ use std::sync::Arc;
 
 use super::*;
 use crate::clock::{ManualClock, SeededEntropy, SystemClock, Timestamp};
-use crate::model::{Caller, Cost, EventKind, Progress, Task, TaskId, TaskSpec, TaskState};
-
-fn a_task(entropy: &SeededEntropy, prompt: &str) -> Task {
-    Task {
-        id: TaskId::random(entropy),
-        spec: TaskSpec {
-            prompt: prompt.into(),
-            project: "demo".into(),
-            executor: "claude".into(),
-            model: None,
-            plan_only: false,
-            timeout_secs: 60,
-            idempotency_key: None,
-            caller: Caller::Owner,
-        },
-        created_at: Timestamp::from_millis(1),
-        updated_at: Timestamp::from_millis(1),
-        cursor: 0,
-        state: TaskState::Queued,
-        progress: Progress::default(),
-        cost: Cost::default(),
-        waited_ms: 0,
-        workspace: None,
-        run: None,
-    }
-}
+use crate::model::testing::a_task;
+use crate::model::{EventKind, Task, TaskId};
 
 fn memory() -> Store {
     Store::in_memory(Arc::new(ManualClock::new(Timestamp::from_millis(5)))).unwrap()

@@ -25,12 +25,13 @@ use crate::gateway::authenticate::Bearers;
 use crate::gateway::clients::Clients;
 use crate::gateway::probe::Probe;
 use crate::gateway::serve;
-use crate::gateway::testing::{task, tasks_in};
+use crate::gateway::testing::tasks_in;
 use crate::http::{
     ConnectionFacts, ConnectionLimits, Guard, GuardParts, Hosts, IngressKind, Peer, PublicOrigin,
     RateLimit, Server, Way,
 };
 use crate::mcp::McpParts;
+use crate::model::testing::a_task;
 use crate::model::{Outcome, Scopes, TaskState};
 use crate::secret::{EnvOverlay, MemoryVault, Secrets};
 use crate::store::Store;
@@ -213,7 +214,7 @@ impl Stack {
 
     /// A task that has ended, with `$TASK` for its id.
     async fn keep_a_task(&mut self, store: &Store) {
-        let mut task = task();
+        let mut task = a_task(&SeededEntropy::new(2), "x");
         task.state = TaskState::Completed { at: NOW, outcome: Outcome::default() };
         self.words.push(("$TASK", task.id.to_string()));
         store.write(move |tx| tx.insert_task(&mut task)).await.expect("a row");
