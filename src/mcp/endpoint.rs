@@ -18,6 +18,7 @@ use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, Stream
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
+use super::head;
 use super::message::{Glance, INTERNAL_ERROR, INVALID_REQUEST, glance};
 use super::principal::{Authenticate, Principal};
 use super::reply::{BOTH_FORMS, folded, in_rpc_shape, is_json, reads_streams, rpc_error};
@@ -203,6 +204,9 @@ impl<S: ServerHandler> Shared<S> {
             let status = StatusCode::NOT_ACCEPTABLE;
             return rpc_error(status, INVALID_REQUEST, message, &seen.id);
         }
+        if seen.listens {
+            head::let_go(&mut parts);
+        }
         let folds = !seen.listens && !reads_streams(&parts.headers);
         let response = self.forward(parts, bytes, principal, BOTH_FORMS, &seen.id).await;
         if seen.listens {
@@ -234,6 +238,7 @@ impl<S: ServerHandler> Shared<S> {
         if let Some(refusal) = self.check_session(&mut parts, principal, &Value::Null) {
             return refusal;
         }
+        head::let_go(&mut parts);
         self.forward(parts, Bytes::new(), principal, STREAM, &Value::Null).await
     }
 

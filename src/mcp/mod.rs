@@ -5,6 +5,7 @@
 //! [`Tasks`]. A new tool is one file in `tools/` and one line in its table.
 pub mod client;
 mod endpoint;
+mod head;
 mod kept;
 mod message;
 mod patience;
