@@ -43,11 +43,12 @@ class Terminal:
 
     def line(self, word):
         """What stands after `word` in the line that begins with it."""
-        found = until(f"the line {word!r}", lambda: (
-            self._ended.is_set() or re.search(rf"(?m)^{word} +(\S+)$", self.text())))
-        expect(found is not True or re.search(rf"(?m)^{word} +(\S+)$", self.text()),
-               f"it ended without {word!r}: {without_secrets(self.text())}\n{self.log.read_text()[-2000:]}")
-        return re.search(rf"(?m)^{word} +(\S+)$", self.text()).group(1)
+        # To the line's end: a piece that was read may stop within it.
+        whole = rf"(?m)^{word} +(\S+)\n"
+        until(f"the line {word!r}", lambda: self._ended.is_set() or re.search(whole, self.text()))
+        found = re.search(whole, self.text())
+        expect(found, f"it ended without {word!r}: {without_secrets(self.text())}\n{self.log.read_text()[-2000:]}")
+        return found.group(1)
 
     def drawing(self):
         """The lines of the code, colours included."""
