@@ -223,6 +223,18 @@ mod tests {
     }
 
     #[test]
+    fn who_has_recovered_is_forgotten_first_and_nobody_else() {
+        let rate = Rate { burst: 1_000_000, refill: Duration::from_millis(1) };
+        let brake = Brake::new(rate, Rate { burst: 1, refill: 5 * SECOND });
+        for n in 1..=1024 {
+            let moment = if n <= 400 { at(0) } else { at(3) };
+            assert_eq!(brake.take(source(n), moment), Ok(()));
+        }
+        assert_eq!(brake.take(source(2000), at(5)), Ok(()));
+        assert_eq!(brake.state.lock().unwrap().each.len(), 624 + 1);
+    }
+
+    #[test]
     fn a_source_that_is_known_takes_nobodys_place() {
         let rate = Rate { burst: 1_000_000, refill: Duration::from_millis(1) };
         let brake = Brake::new(rate, Rate { burst: 1, refill: 5 * SECOND });

@@ -7,7 +7,7 @@ use super::digest::{OpaqueToken, same};
 use super::error::OAuthError;
 use super::params::{Params, decode};
 use crate::clock::Timestamp;
-use crate::model::{Client, ClientId, ClientKind};
+use crate::model::{Client, ClientId, ClientKind, ClientSecret};
 
 /// Longest accepted secret, in bytes.
 const SECRET_BYTES_MAX: usize = 512;
@@ -61,10 +61,11 @@ impl Credentials {
             (ClientKind::Public, Some(_)) | (ClientKind::Confidential { .. }, None) => false,
             (ClientKind::Confidential { secrets }, Some(presented)) => {
                 let presented = presented.digest();
-                // No early return: how many secrets there are is nobody's business.
-                secrets.iter().fold(false, |found, secret| {
-                    found | (same(&secret.digest, &presented) & secret.is_valid(now))
-                })
+                let fits = |secret: &&ClientSecret| {
+                    same(&secret.digest, &presented) & secret.is_valid(now)
+                };
+                // No early end: how many secrets there are is nobody's business.
+                secrets.iter().filter(fits).count() > 0
             }
         }
     }
@@ -119,6 +120,19 @@ mod tests {
         assert_eq!(read(b"client_id=z").unwrap_err().code(), "invalid_request");
         let credentials = read(b"client_id=a").unwrap();
         assert!(credentials.basic && credentials.client_id.as_str() == "a");
+    }
+
+    #[test]
+    fn what_no_client_sends_is_too_long() {
+        let secret = |bytes: usize| {
+            let body = format!("client_id=a&client_secret={}", "x".repeat(bytes));
+            Credentials::read(&HeaderMap::new(), &Params::parse(body.as_bytes()).unwrap())
+        };
+        assert!(secret(SECRET_BYTES_MAX).is_ok());
+        assert_eq!(secret(SECRET_BYTES_MAX + 1).unwrap_err().code(), "invalid_client");
+        let header = |bytes: usize| parse_basic(&basic(&format!("a:{}", "x".repeat(bytes - 2))));
+        assert!(header(6 * 1024).is_some());
+        assert_eq!(header(6 * 1024 + 1), None);
     }
 
     proptest! {

@@ -157,6 +157,11 @@ mod tests {
     }
 
     #[test]
+    fn strangers_cannot_fill_the_denials_in_the_life_of_a_page() {
+        assert!(u64::try_from(ENTRIES_MAX).unwrap() >= 18 * LIFETIME.as_secs());
+    }
+
+    #[test]
     fn what_has_expired_is_forgotten() {
         let ledger = Ledger::default();
         let at = |millis| Timestamp::from_millis(millis);

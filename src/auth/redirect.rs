@@ -45,15 +45,14 @@ impl RedirectUri {
         if !is_plain(uri) {
             return None;
         }
-        let loopback = is_loopback(uri);
-        let known = loopback
+        let known = is_loopback(uri)
             || BUILT_IN.contains(&uri)
             || BUILT_IN_PREFIXES
                 .iter()
                 .any(|prefix| uri.strip_prefix(prefix).is_some_and(is_segment))
             || settings.redirect_uris.iter().any(|own| own == uri)
             || has_scheme_of(uri, &settings.redirect_schemes);
-        let loopback = loopback || LOOPBACK.iter().any(|host| has_host(uri, host));
+        let loopback = LOOPBACK.iter().any(|host| has_host(uri, host));
         known.then(|| Self { uri: uri.to_owned(), loopback })
     }
 
@@ -141,9 +140,8 @@ pub(super) fn without_port(uri: &str) -> Option<(&'static str, &str)> {
 /// What follows the port at the beginning of `text`.
 fn after_port(text: &str) -> Option<&str> {
     let end = text.bytes().position(|byte| !byte.is_ascii_digit())?;
-    let port: u16 = text[..end].parse().ok()?;
-    let canonical = port > 0 && !text.starts_with('0');
-    canonical.then_some(&text[end..])
+    let port = text[..end].parse::<u16>().is_ok() && !text.starts_with('0');
+    port.then_some(&text[end..])
 }
 
 fn is_segment(text: &str) -> bool {
@@ -249,6 +247,17 @@ mod tests {
         ] {
             assert!(!accepts(uri), "{uri:?}");
         }
+    }
+
+    #[test]
+    fn it_is_told_whether_the_answer_stays_on_the_machine() {
+        let own =
+            ["http://localhost:1/own", "http://127.0.0.1?own", "http://localhost.example/own"];
+        let redirect_uris = own.map(str::to_owned).to_vec();
+        let settings = AuthSettings { redirect_uris, ..AuthSettings::default() };
+        let loopback = |uri| RedirectUri::accept(uri, &settings).unwrap().loopback;
+        assert!(loopback("http://[::1]:7/callback") && loopback(own[0]) && loopback(own[1]));
+        assert!(!loopback(own[2]) && !loopback("https://vscode.dev/redirect"));
     }
 
     #[test]
