@@ -78,6 +78,7 @@ fn typed(leaf: &Value, text: &str) -> Option<Value> {
     match leaf.get("type").and_then(Value::as_str) {
         Some("boolean") => text.trim().parse().ok().map(Value::Bool),
         Some("integer") => text.trim().parse::<i64>().ok().map(Value::from),
+        Some("number") => text.trim().parse::<f64>().ok().map(Value::from),
         Some("array") => list(text),
         _ => Some(Value::String(text.to_owned())),
     }

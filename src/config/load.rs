@@ -102,8 +102,12 @@ fn check_values(layers: &mut Layers) {
         };
         let mut alone = Value::Object(serde_json::Map::new());
         // The rest of an entry's required keys, as their examples.
-        for (sibling, example) in required_of(&key.parent()) {
-            *descend(&mut alone, &key.parent().child(sibling)) = example;
+        let mut table = key.parent();
+        while !table.parts().is_empty() {
+            for (sibling, example) in required_of(&table) {
+                *descend(&mut alone, &table.child(sibling)) = example;
+            }
+            table = table.parent();
         }
         *descend(&mut alone, key) = value.clone();
         if let Err(err) = Config::deserialize(alone) {

@@ -33,11 +33,12 @@ pub use self::overrides::Overrides;
 pub use self::reload::{KeyChange, changes};
 pub use self::schema::json_schema;
 pub use self::section::{
-    AuthSection, ClaudeExecutor, CloudflaredSection, Config, ConsentMode, ExecutorKind, Isolation,
-    LimitsSection, LogLevel, LogSection, NgrokSection, OnShutdown, ProjectSection, Registration,
-    SecretsBackend, SecretsSection, ServerSection, TasksSection, TunnelProvider, TunnelSection,
+    AuthSection, BudgetSection, ClaudeExecutor, CloudflaredSection, Config, ConsentMode,
+    ExecutorKind, Isolation, LimitsSection, LogLevel, LogSection, NgrokSection, OnShutdown,
+    ProjectBudgetSection, ProjectSection, Registration, SecretsBackend, SecretsSection,
+    ServerSection, TasksSection, TunnelProvider, TunnelSection,
 };
 pub use self::value::{
     HostName, InvalidValue, ListenAddr, Network, ProjectName, ProxyUrl, PublicUrl, RedirectScheme,
-    RedirectUri, RefPrefix, ServerAddr, Size, Span,
+    RedirectUri, RefPrefix, ServerAddr, Size, Span, Usd,
 };

@@ -16,7 +16,7 @@ pub struct KeyChange {
 
 /// Which keys a running gateway takes up. Everything below a key counts with it; a key that is
 /// under no row would be a bug, and a test looks for one.
-const TABLE: [(&str, bool); 18] = [
+const TABLE: [(&str, bool); 19] = [
     ("server.listen", RESTART),
     ("server.public_url", RESTART),
     ("server.allow_lan", RESTART),
@@ -29,6 +29,7 @@ const TABLE: [(&str, bool); 18] = [
     ("tasks.max_timeout", LIVE),
     ("tasks.output_bytes_max", LIVE),
     ("tasks.on_shutdown", LIVE),
+    ("budget", LIVE),
     ("limits", RESTART),
     ("log.level", LIVE),
     ("log", RESTART),

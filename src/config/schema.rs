@@ -110,6 +110,7 @@ pub(super) fn check(leaf: &Value, value: &Value) -> Result<(), Cause> {
     let right_type = match leaf.get("type").and_then(Value::as_str) {
         Some("boolean") => value.is_boolean(),
         Some("integer") => value.is_i64() || value.is_u64(),
+        Some("number") => value.is_number(),
         Some("array") => value.is_array(),
         Some("string") => value.is_string(),
         _ => true,

@@ -86,13 +86,35 @@ fn an_unknown_key_is_named_with_its_line_and_the_nearest_key() {
 #[test]
 fn keys_of_later_versions_are_unknown() {
     for text in [
-        "[budget]\nper_day_usd = 25.0\n",
         "[tasks]\nretention = \"90d\"\n",
         "[executors.claude]\nurl = \"http://127.0.0.1:8642\"\n",
         "[tunnel.command]\ncommand = [\"x\"]\n",
     ] {
         assert!(refusals(text)[0].contains("unknown key"), "{text}");
     }
+}
+
+#[test]
+fn a_budget_of_nothing_or_beyond_what_holds_for_all_is_refused_with_a_hint() {
+    let a = "[projects.a]\npath = \"/a\"\nbudget.";
+    for (text, refusal) in [
+        ("[budget]\nper_task_usd = 0\n".to_owned(), "that would allow nothing at all"),
+        ("[budget]\nper_day_usd = -1.5\n".to_owned(), "that would allow nothing at all"),
+        ("[budget]\nper_day_usd = 1e9\n".to_owned(), "more than a limit can be"),
+        (format!("{a}turns = 0\n"), "a whole number from 1 to 100000"),
+        (format!("{a}minutes = 0\n"), "a whole number from 1 to 10080"),
+        (format!("{a}per_task_usd = 0.0\n"), "an amount of US dollars from 0.01 to 1000000"),
+        (format!("{a}per_task_usd = 5.5\n"), "5.50, more than `budget.per_task_usd`, 5.00"),
+        (format!("{a}per_day_usd = 26\n"), "26.00, more than `budget.per_day_usd`, 25.00"),
+        (format!("{a}minutes = 121\n"), "121 minutes, more than `tasks.max_timeout`, \"2h\""),
+    ] {
+        let error = load(&text).expect_err(&text);
+        assert!(error.to_string().contains(refusal), "{error}");
+        assert!(error.hint().contains("set `") || error.hint().contains("raise `"), "{error:?}");
+    }
+    let set = load(&format!("{a}per_task_usd = 4\n")).unwrap().config.projects["a"].clone();
+    assert_eq!(set.budget.per_task_usd.map(Usd::as_dollars), Some(4.0));
+    assert_eq!((set.budget.per_day_usd, set.budget.turns, set.budget.minutes), (None, None, None));
 }
 
 #[test]
@@ -386,6 +408,7 @@ fn a_value_of_another_type_is_refused_for_every_key() {
         {
             let same_type = match &value {
                 serde_json::Value::Bool(_) => wrong == "true",
+                serde_json::Value::Number(number) if number.is_f64() => wrong == "1.5",
                 serde_json::Value::String(_) => wrong.starts_with('"'),
                 _ => false,
             };

@@ -1,7 +1,7 @@
 //! What must hold between keys, and bounds of values that have no bounds of their own.
 use super::error::Cause;
 use super::key::Key;
-use super::section::Config;
+use super::section::{Config, ProjectSection};
 use super::value::{Size, Span};
 
 /// A description goes to the chat with every list of projects.
@@ -196,6 +196,29 @@ fn is_rule(text: &str) -> bool {
     rest.is_some() && !tool.is_empty() && tool.chars().all(named)
 }
 
+/// A limit of a project that lies beyond the general one would never be reached.
+fn project_budget(config: &Config, name: &str, project: &ProjectSection, found: &mut Found) {
+    let (own, general) = (&project.budget, &config.budget);
+    let mut beyond = |key: &str, own: String, limit: &str, general: String| {
+        let key = format!("projects.{name}.budget.{key}");
+        let reason = format!("`{key}` is {own}, more than `{limit}`, {general}");
+        add(found, &[&key, limit], reason, format!("lower it, or raise `{limit}`"));
+    };
+    for (key, own, general) in [
+        ("per_task_usd", own.per_task_usd, general.per_task_usd),
+        ("per_day_usd", own.per_day_usd, general.per_day_usd),
+    ] {
+        if let Some(own) = own.filter(|own| *own > general) {
+            beyond(key, own.to_string(), &format!("budget.{key}"), general.to_string());
+        }
+    }
+    let timeout = config.tasks.max_timeout;
+    if let Some(minutes) = own.minutes.filter(|own| u64::from(*own) * 60 > timeout.as_secs()) {
+        let own = format!("{minutes} minutes");
+        beyond("minutes", own, "tasks.max_timeout", format!("\"{timeout}\""));
+    }
+}
+
 fn projects(config: &Config, found: &mut Found) {
     let mut default = None;
     for (name, project) in &config.projects {
@@ -210,6 +233,7 @@ fn projects(config: &Config, found: &mut Found) {
         if project.path.as_os_str().is_empty() {
             add(found, &[&key], format!("`{key}` is empty"), "set it to the project's folder");
         }
+        project_budget(config, name.as_str(), project, found);
         let key = format!("projects.{name}.allowed_tools");
         for tool in &project.allowed_tools {
             if argument(found, &key, tool) && !is_rule(tool) {

@@ -1,5 +1,6 @@
 //! The sections of the config file, one file each; [`Config`] is all of them.
 mod auth;
+mod budget;
 mod executors;
 mod limits;
 mod log;
@@ -15,6 +16,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use self::auth::{AuthSection, ConsentMode, Registration};
+pub use self::budget::{BudgetSection, ProjectBudgetSection};
 pub use self::executors::{ClaudeExecutor, ExecutorKind};
 pub use self::limits::LimitsSection;
 pub use self::log::{LogLevel, LogSection};
@@ -40,6 +42,8 @@ pub struct Config {
     pub auth: AuthSection,
     /// How many tasks run, how long, and how much they may write.
     pub tasks: TasksSection,
+    /// What tasks may cost, over all projects. A task that reaches a limit is ended.
+    pub budget: BudgetSection,
     /// How many requests a client may send.
     pub limits: LimitsSection,
     /// What is logged and where.
@@ -59,6 +63,7 @@ impl Default for Config {
             tunnel: TunnelSection::default(),
             auth: AuthSection::default(),
             tasks: TasksSection::default(),
+            budget: BudgetSection::default(),
             limits: LimitsSection::default(),
             log: LogSection::default(),
             secrets: SecretsSection::default(),

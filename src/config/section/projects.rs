@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::budget::ProjectBudgetSection;
 use crate::config::value::{RefPrefix, choice};
 
 choice! {
@@ -48,6 +49,9 @@ pub struct ProjectSection {
     /// Lets the agent read the settings, hooks and servers that the project itself brings.
     #[serde(default)]
     pub trust_project_config: bool,
+    /// What its tasks may use up.
+    #[serde(default)]
+    pub budget: ProjectBudgetSection,
 }
 
 impl ProjectSection {
@@ -64,6 +68,7 @@ impl ProjectSection {
             isolation: clone(),
             branch_prefix: RefPrefix::default(),
             trust_project_config: false,
+            budget: ProjectBudgetSection::default(),
         }
     }
 }

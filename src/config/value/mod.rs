@@ -7,12 +7,14 @@ mod name;
 mod size;
 mod span;
 mod url;
+mod usd;
 
 pub use self::address::{HostName, ListenAddr, Network, ServerAddr};
 pub use self::name::{ProjectName, RedirectScheme, RefPrefix};
 pub use self::size::Size;
 pub use self::span::Span;
 pub use self::url::{ProxyUrl, PublicUrl, RedirectUri};
+pub use self::usd::Usd;
 
 /// Why a text is not an allowed value; the text says what would be.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
