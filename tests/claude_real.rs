@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
+use claude_support::whole::{Whole, failure_of};
 use claude_support::{Bench, LONG, appears, items};
 use gateway::executor::claude::Claude;
 use gateway::executor::{Availability, Ended, Executor, Item, Pace, Report, Start};
@@ -166,7 +167,7 @@ async fn hello_is_answered_with_turns_cost_and_nothing_to_remark() {
     else {
         panic!("{items:?}");
     };
-    assert!(cost.usd > 0.0 && cost.input_tokens > 0 && cost.output_tokens > 0);
+    assert!(cost.usd > Some(0.0) && cost.input_tokens > 0 && cost.output_tokens > 0);
     assert!(bench.processes().is_empty());
 }
 
@@ -469,6 +470,34 @@ async fn a_broken_service_and_a_refused_key_are_told_apart() {
 }
 
 #[tokio::test]
+async fn a_task_that_reaches_its_budget_is_ended_and_says_so_with_figures() {
+    // A call of the scripted model costs $0.0008: the first is within the budget, the second beyond.
+    let (_root, _model, bench) = set_up();
+    let whole = Whole::new(&bench);
+    let task = whole.start("[scenario:bash cmd=true] x", 0.001).await;
+    let over = whole.over(&task).await;
+    let failure = failure_of(&over);
+    assert_eq!(failure.kind, FailureKind::BudgetExhausted);
+    let figures = "$0.0016 of $0.0010 (budget_usd of the task)";
+    assert!(failure.message.contains(figures), "{}", failure.message);
+    assert!(over.cost.usd > Some(0.001), "{:?}", over.cost);
+    assert_eq!(Some(whole.spent().total()), over.cost.usd);
+    let left = gateway_os::process::processes_with_marker("GATEWAY_TASK", task.id.as_str());
+    assert!(left.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_run_that_takes_all_its_turns_is_ended_by_the_agents_own_brake() {
+    let (_root, _model, bench) = set_up();
+    let mut job = bench.job("[scenario:bash cmd=true] x", Start::Fresh);
+    job.allowed_tools = vec!["Bash(true)".into()];
+    job.turns_max = Some(1);
+    let (ended, _) = bench.run(job).ended().await;
+    assert_eq!(failure(&ended), FailureKind::BudgetExhausted);
+    assert!(bench.processes().is_empty());
+}
+
+#[tokio::test]
 async fn a_killed_agent_is_a_crash() {
     let (_root, model, bench) = set_up();
     let run = bench.fresh("[scenario:gated gate=killed] x");
@@ -554,7 +583,7 @@ async fn driving_process() {
             let line = serde_json::to_string(&(report.offset, &names)).unwrap();
             stored.write_all(format!("{line}\n").as_bytes()).unwrap();
             let is_result =
-                |item: &Item| matches!(item, Item::Usage { cost, .. } if cost.usd > 0.0);
+                |item: &Item| matches!(item, Item::Usage { cost, .. } if cost.usd > Some(0.0));
             if who["dies_at_result"] == true && report.items.iter().any(is_result) {
                 let me = gateway_os::process::ProcessId::current().unwrap();
                 gateway_os::process::signal(&me, gateway_os::process::Signal::Kill).unwrap();

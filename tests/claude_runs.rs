@@ -5,6 +5,7 @@ mod claude_support;
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use claude_support::whole::{Whole, failure_of};
 use claude_support::{Bench, LONG, appears, items, offset};
 use gateway::executor::claude::Claude;
 use gateway::executor::{Availability, Executor, Item, Pace, Start};
@@ -62,7 +63,9 @@ async fn a_run_ends_with_its_answer_and_leaves_no_process() {
     assert_eq!(items[0], Item::Started);
     assert_eq!(texts(&items), ["hello"]);
     assert!(
-        items.iter().any(|item| matches!(item, Item::Usage { turns: 1, cost } if cost.usd > 0.4))
+        items
+            .iter()
+            .any(|item| matches!(item, Item::Usage { turns: 1, cost } if cost.usd > Some(0.4)))
     );
     assert!(bench.processes().is_empty());
 }
@@ -348,6 +351,41 @@ async fn a_cancellation_may_meet_a_shim_that_was_killed() {
     let (ended, _) = run.ended().await;
     assert!(matches!(ended.verdict, Verdict::Unknown(_)), "{:?}", ended.verdict);
     assert!(bench.processes().is_empty());
+}
+
+#[tokio::test]
+async fn an_agent_whose_cost_rises_is_stopped_at_its_budget_with_all_it_started() {
+    let (_root, bench) = bench();
+    let whole = Whole::new(&bench);
+    let pid = bench.path("pid");
+    let stubborn = format!("trap '' TERM; echo $$ > {}; while :; do sleep 1; done", pid.display());
+    let turn = |usd: f64| json!(["result", {"total_cost_usd": usd, "queued_turn_count": 1}]);
+    let gate = bench.path("gate");
+    let prompt = steps(&json!([
+        ["spawn", stubborn],
+        ["meet", gate],
+        turn(0.2),
+        ["text", "on"],
+        turn(0.6),
+        ["text", "and on"],
+        ["hang"],
+    ]));
+    let task = whole.start(&prompt, 0.5).await;
+    appears(&pid).await;
+    std::fs::write(bench.path("gate.go"), "").unwrap();
+    let over = whole.over(&task).await;
+    let failure = failure_of(&over);
+    assert_eq!(failure.kind, FailureKind::BudgetExhausted);
+    assert!(failure.message.contains("$0.60 of $0.50"), "{}", failure.message);
+    assert!((whole.spent().total() - 0.6).abs() < 1e-9, "{:?}", whole.spent());
+    let pid: u32 = std::fs::read_to_string(pid).unwrap().trim().parse().unwrap();
+    assert!(gateway_os::process::start_time(pid).is_err(), "{pid} is still there");
+    // The agent had a brake of its own besides.
+    let stdout = bench.path("tasks").join(task.id.as_str()).join("run/stdout");
+    let stdout = std::fs::read_to_string(stdout).unwrap();
+    let init: Value = serde_json::from_str(stdout.lines().next().unwrap()).unwrap();
+    let arguments = init["arguments"].as_array().unwrap();
+    assert!(arguments.contains(&json!("--max-budget-usd=0.5000")), "{arguments:?}");
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::error::CliError;
 use crate::gateway::{StepView, TaskDetail, TaskView};
-use crate::model::{Event, EventKind, steers};
+use crate::model::{Event, EventKind, dollars, steers};
 
 /// Most characters of an answer among a task's other facts.
 const ANSWER_CHARS_MAX: usize = 4_000;
@@ -51,9 +51,10 @@ pub(super) fn state(name: &str, colors: bool) -> String {
 #[must_use]
 pub(super) fn task_line(task: &TaskView, colors: bool) -> String {
     // Padding counts characters, so it goes outside of the colour.
-    let pad = " ".repeat(12_usize.saturating_sub(task.state.len()));
+    let place = task.place.map_or_else(String::new, |place| format!(" {place}."));
+    let pad = " ".repeat(12_usize.saturating_sub(task.state.len() + place.len()));
     format!(
-        "{}  {}{pad} {:<14} {}\n",
+        "{}  {}{place}{pad} {:<14} {}\n",
         &task.id.as_str()[..8],
         state(&task.state, colors),
         clean(&task.project),
@@ -74,11 +75,16 @@ pub(super) fn task_detail(detail: &TaskDetail, colors: bool) -> String {
     };
     row("task", task.id.as_str());
     row("state", &task.state);
+    row("place", &place(detail));
     row("why", task.reason.as_deref().unwrap_or_default());
     row("project", &task.project);
     row("executor", &task.executor);
     row("model", task.model.as_deref().unwrap_or_default());
+    if task.priority != "normal" {
+        row("priority", &task.priority);
+    }
     row("created", &task.created_at);
+    row("estimate", task.estimate.as_deref().unwrap_or_default());
     row("duration", &task.duration_ms.map(duration).unwrap_or_default());
     row("branch", task.branch.as_deref().unwrap_or_default());
     row("folder", task.folder.as_deref().unwrap_or_default());
@@ -117,12 +123,26 @@ pub(super) fn task_detail(detail: &TaskDetail, colors: bool) -> String {
     out
 }
 
+/// A waiting task's place, and whom it waits for.
+fn place(detail: &TaskDetail) -> String {
+    let Some(place) = detail.task.place else { return String::new() };
+    let holding: Vec<&str> = detail.holding.iter().map(|id| &id.as_str()[..8]).collect();
+    match (&detail.task.held_back, holding.as_slice()) {
+        (Some(why), _) => format!("{place} in the queue: {why}"),
+        (None, []) => format!("{place} in the queue"),
+        (None, holding) => {
+            format!("{place} in the queue; the places are held by {}", holding.join(", "))
+        }
+    }
+}
+
 fn cost(task: &TaskView) -> String {
     let cost = task.cost;
     if cost.input_tokens == 0 && cost.output_tokens == 0 {
         return String::new();
     }
-    format!("${:.4} ({} tokens in, {} out)", cost.usd, cost.input_tokens, cost.output_tokens)
+    let of = task.budget_usd.map_or_else(String::new, |usd| format!(" of {}", dollars(usd)));
+    format!("{cost}{of} ({} tokens in, {} out)", cost.input_tokens, cost.output_tokens)
 }
 
 fn duration(millis: u64) -> String {
@@ -213,6 +233,31 @@ mod tests {
         05:41:06 Claude was turned away
                  hint: connect again
         ");
+    }
+
+    #[test]
+    fn a_waiting_task_shows_its_place_and_whom_it_waits_for() {
+        let task = crate::model::testing::a_task(&crate::clock::SeededEntropy::new(2), "x");
+        let mut task = TaskView::of(&task, crate::clock::Timestamp::from_millis(1));
+        task.place = Some(2);
+        task.priority = "high".into();
+        task.budget_usd = Some(2.5);
+        let holder = "0123456789abcdefghjkmnpqrs".parse().unwrap();
+        let mut detail =
+            TaskDetail { task, prompt: "x".into(), requests: Vec::new(), holding: vec![holder] };
+        insta::assert_snapshot!(task_line(&detail.task, false).get(10..).unwrap(), @"queued 2.    alpha          x");
+        let shown = task_detail(&detail, false);
+        let shown: Vec<&str> = shown.lines().skip(1).take(6).collect();
+        insta::assert_snapshot!(shown.join("\n"), @r"
+        state        queued
+        place        2 in the queue; the places are held by 01234567
+        project      alpha
+        executor     claude
+        priority     high
+        created      1970-01-01T00:00:00.001Z
+        ");
+        detail.task.held_back = Some("the budget of the day is spent".into());
+        assert!(task_detail(&detail, false).contains("2 in the queue: the budget of the day"));
     }
 
     #[test]

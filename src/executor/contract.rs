@@ -39,6 +39,8 @@ pub struct Capabilities {
     pub permissions: bool,
     /// Its agents outlive the gateway and can be found again.
     pub survives_restart: bool,
+    /// Its agents tell what they cost.
+    pub cost: bool,
 }
 
 /// Whether an executor could start a task now.
@@ -85,6 +87,10 @@ pub struct Job {
     pub trust_project_config: bool,
     /// Most bytes the agent may write to stdout and stderr together.
     pub output_bytes_max: u64,
+    /// US dollars that the run may cost; an executor whose agent can watch that itself tells it.
+    pub budget_usd: Option<f64>,
+    /// Model turns that the run may take; likewise.
+    pub turns_max: Option<u64>,
 }
 
 /// Where a run begins.

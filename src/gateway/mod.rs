@@ -16,7 +16,7 @@ mod serve;
 mod settings;
 mod state;
 #[cfg(feature = "testing")]
-mod testing;
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 mod tools;

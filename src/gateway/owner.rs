@@ -16,7 +16,7 @@ use crate::auth::AuthorizationServer;
 use crate::clock::Clock;
 use crate::model::{Answer, Answerer, Decision, Request, RequestState, Task, TaskId};
 use crate::store::{Store, TaskFilter};
-use crate::task::{AnswerError, CancelError, EngineHandle};
+use crate::task::{AnswerError, CancelError, EngineHandle, Standing};
 
 /// Longest wait of one [`Call::Events`] or [`Call::Trace`].
 const WAIT_MAX: Duration = Duration::from_secs(60);
@@ -122,6 +122,11 @@ impl Owner {
         self.shown.borrow().workspaces.clone()
     }
 
+    /// The queue; without a running gateway nobody stands in it.
+    fn standing(&self) -> Standing {
+        self.running.as_ref().map(|(engine, _)| engine.standing().clone()).unwrap_or_default()
+    }
+
     fn running(&self) -> Result<&(EngineHandle, Arc<dyn Running>), CallError> {
         self.running.as_ref().ok_or_else(|| {
             let hint = "start it with `gateway serve` (or `gateway service install`)";
@@ -143,7 +148,27 @@ impl Owner {
         let counts: serde_json::Map<String, Value> =
             counts.into_iter().map(|(state, count)| (state, count.into())).collect();
         status["tasks"] = counts.into();
+        status["budget"] = self.budget()?;
         Ok(status)
+    }
+
+    /// What today has cost and may cost, over all projects and in those with a day's limit of their
+    /// own. As far as agents told it: Claude Code does at the end of a turn.
+    fn budget(&self) -> Result<Value, CallError> {
+        let spent = self.store.read(|tx| tx.spending(self.clock.now()))?;
+        let shown = self.shown.borrow();
+        let projects = shown.workspaces.registry().iter().filter_map(|project| {
+            let limit = project.budget.per_day_usd?;
+            let spent = spent.of(project.name.as_str());
+            Some(json!({ "project": project.name.as_str(), "spent_usd": spent, "per_day_usd": limit }))
+        });
+        let projects: Vec<Value> = projects.collect();
+        Ok(json!({
+            "spent_usd": spent.total(),
+            "per_day_usd": shown.per_day_usd,
+            "ends_at": spent.ends_at.to_string(),
+            "projects": projects,
+        }))
     }
 
     async fn events(
@@ -220,9 +245,13 @@ impl Owner {
         if let Some(project) = project.filter(|_| page.tasks.is_empty()) {
             self.check_ever_was(project).await?;
         }
-        let now = self.clock.now();
-        let tasks: Vec<TaskView> = page.tasks.iter().map(|task| TaskView::of(task, now)).collect();
-        Ok(json!({ "schema": 1, "tasks": tasks, "more": page.next.is_some() }))
+        let (now, standing) = (self.clock.now(), self.standing());
+        let view = |task| TaskView::of(task, now).in_line(&standing);
+        let tasks: Vec<TaskView> = page.tasks.iter().map(view).collect();
+        let waits = tasks.iter().any(|task| task.place.is_some());
+        let holding = if waits { standing.holding } else { Vec::new() };
+        let more = page.next.is_some();
+        Ok(json!({ "schema": 1, "tasks": tasks, "more": more, "holding": holding }))
     }
 
     /// A project without tasks is one that is there; one that was removed still has its tasks.
@@ -239,8 +268,11 @@ impl Owner {
     fn show_task(&self, text: &str) -> Result<Value, CallError> {
         let task = self.find(text)?;
         let requests = self.store.read(|tx| tx.requests_of(&task.id))?;
+        let standing = self.standing();
+        let view = TaskView::of(&task, self.clock.now()).in_line(&standing);
         let detail = TaskDetail {
-            task: TaskView::of(&task, self.clock.now()),
+            holding: if view.place.is_some() { standing.holding } else { Vec::new() },
+            task: view,
             prompt: task.spec.prompt.clone(),
             requests: requests.iter().map(RequestView::of).collect(),
         };

@@ -6,7 +6,7 @@ use gateway_os::folders::Folders;
 use crate::auth::AuthSettings;
 use crate::config::{self, Config};
 use crate::model::Registration;
-use crate::task::{OnShutdown, Settings};
+use crate::task::{Budget, OnShutdown, Settings};
 
 /// Longest prompt, in bytes.
 const PROMPT_BYTES_MAX: usize = 102_400;
@@ -36,7 +36,7 @@ const fn of_way(way: config::Registration) -> Registration {
     }
 }
 
-/// `[tasks]`.
+/// `[tasks]` and `[budget]`.
 pub(super) fn of_engine(config: &Config, folders: &Folders) -> Settings {
     let section = &config.tasks;
     Settings {
@@ -44,6 +44,10 @@ pub(super) fn of_engine(config: &Config, folders: &Folders) -> Settings {
         queued_max: QUEUED_MAX,
         default_timeout: section.default_timeout.into(),
         max_timeout: section.max_timeout.into(),
+        budget: Budget {
+            per_task_usd: config.budget.per_task_usd.as_dollars(),
+            per_day_usd: config.budget.per_day_usd.as_dollars(),
+        },
         prompt_bytes_max: PROMPT_BYTES_MAX,
         output_bytes_max: section.output_bytes_max.as_bytes(),
         request_timeout: REQUEST_TIMEOUT,

@@ -350,6 +350,34 @@ async fn a_revoked_device_is_told_as_such_and_is_no_device_any_more() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_status_tells_what_today_has_cost_and_may_cost_also_after_a_reload() {
+    let folder = tempfile::tempdir().unwrap();
+    let project = folder.path().join("alpha");
+    std::fs::create_dir(&project).unwrap();
+    let more = Arc::new(Mutex::new(String::new()));
+    let gateway = Gateway::start(setup_that_reads(folder.path(), more.clone())).await.unwrap();
+    let owner = gateway.owner();
+    owner.store.write(|tx| tx.add_spending("alpha", 1.5)).await.unwrap();
+    let budget = async || owner.call(Call::Status).await.unwrap()["budget"].clone();
+    assert_eq!(budget().await["spent_usd"], 1.5);
+    assert_eq!(
+        (&budget().await["per_day_usd"], budget().await["projects"].as_array()),
+        (&25.0.into(), Some(&Vec::new()))
+    );
+    *more.lock().unwrap() = format!(
+        "budget.per_day_usd = 9\nprojects.alpha.path = {project:?}\n\
+         projects.alpha.budget.per_day_usd = 2.5\n"
+    );
+    gateway.reload().await.unwrap();
+    assert_eq!(budget().await["per_day_usd"], 9.0);
+    let of_alpha = serde_json::json!(
+        [{ "project": "alpha", "spent_usd": 1.5, "per_day_usd": 2.5 }]
+    );
+    assert_eq!(budget().await["projects"], of_alpha);
+    gateway.shut_down().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn tasks_that_wait_for_the_owner_are_told_apart_from_what_is_wrong() {
     let folder = tempfile::tempdir().unwrap();
     let gateway = Gateway::start(setup(folder.path())).await.unwrap();

@@ -9,10 +9,10 @@ use futures::{FutureExt, StreamExt};
 use super::workspaces::{ProjectWorkspaces, stat_text};
 use crate::config::Config;
 use crate::mcp::{
-    Admitted, CancelError, Diff, DiffError, DiffOptions, NewTask, ProjectView, StartError,
+    Admitted, CancelError, Diff, DiffError, DiffOptions, NewTask, Place, ProjectView, StartError,
     TaskChange, TaskPage, TaskQuery, Tasks, Unavailable,
 };
-use crate::model::{ChangedFile, DiffStat, Event, EventKind, Request, Task, TaskId};
+use crate::model::{ChangedFile, DiffStat, Event, EventKind, Request, Task, TaskId, dollars};
 use crate::project::{self, Head, ProjectKind};
 use crate::store::{Store, StoreError, TaskFilter};
 use crate::task::{self, EngineHandle, NoProject};
@@ -32,6 +32,10 @@ pub(super) struct Shown {
     pub executors: Vec<String>,
     /// Longest working time of a task.
     pub max_timeout: Duration,
+    /// What a task may cost, in US dollars.
+    pub per_task_usd: f64,
+    /// What all tasks of a day may cost, in US dollars.
+    pub per_day_usd: f64,
 }
 
 impl Shown {
@@ -39,7 +43,13 @@ impl Shown {
     #[must_use]
     pub(super) fn of(config: &Config, workspaces: ProjectWorkspaces) -> Self {
         let executors = config.executors.keys().map(ToString::to_string).collect();
-        Self { workspaces, executors, max_timeout: config.tasks.max_timeout.into() }
+        Self {
+            workspaces,
+            executors,
+            max_timeout: config.tasks.max_timeout.into(),
+            per_task_usd: config.budget.per_task_usd.as_dollars(),
+            per_day_usd: config.budget.per_day_usd.as_dollars(),
+        }
     }
 }
 
@@ -86,7 +96,11 @@ impl EngineTasks {
             dirty,
             executors,
             max_concurrent: u64::from(project.max_concurrent),
-            timeout_minutes_max: shown.max_timeout.as_secs() / 60,
+            timeout_minutes_max: project.budget.timeout_max(shown.max_timeout).as_secs() / 60,
+            budget_usd_max: project
+                .budget
+                .per_task_usd
+                .map_or(shown.per_task_usd, |own| own.min(shown.per_task_usd)),
         }
     }
 }
@@ -101,6 +115,8 @@ impl Tasks for EngineTasks {
                 model: new.model,
                 plan_only: new.plan_only,
                 timeout: new.timeout,
+                priority: new.priority,
+                budget_usd: new.budget_usd,
                 idempotency_key: new.idempotency_key,
                 caller: new.caller,
             };
@@ -109,6 +125,17 @@ impl Tasks for EngineTasks {
             Ok(Admitted { task, existing, notes })
         }
         .boxed()
+    }
+
+    fn place(&self, id: &TaskId) -> Option<Place> {
+        let standing = self.engine.standing();
+        let number = standing.place_of(id)?;
+        Some(Place {
+            number,
+            of: standing.waiting.len(),
+            holding: standing.holding.clone(),
+            held_back: standing.waiting[number - 1].held_back.clone(),
+        })
     }
 
     fn task<'a>(&'a self, id: &'a TaskId) -> BoxFuture<'a, Result<Option<Arc<Task>>, Unavailable>> {
@@ -292,6 +319,14 @@ fn refused(error: task::StartError) -> StartError {
             "name one, such as `opus`, or leave it out for the executor's own choice",
         ),
         task::StartError::TimeoutTooShort => refused(&error, "allow at least one minute"),
+        task::StartError::BudgetNotPositive => {
+            refused(&error, "leave it out, or allow at least 0.01")
+        }
+        task::StartError::BudgetTooHigh { limit, .. } => refused(
+            &error,
+            &format!("leave it out, or allow {} at most; the owner sets the limit", dollars(limit)),
+        ),
+        task::StartError::DaySpent { .. } => refused(&error, &error.again().unwrap_or_default()),
         task::StartError::BadIdempotencyKey | task::StartError::KeyReused(_) => {
             refused(&error, "use a new key of 1 to 200 characters")
         }
@@ -325,6 +360,29 @@ mod tests {
         let clock: Arc<dyn Clock> = Arc::new(ManualClock::new(Timestamp::from_millis(1_000)));
         let store = Store::in_memory(clock.clone()).unwrap();
         testing::tasks_in(folder, &store, &clock)
+    }
+
+    #[test]
+    fn who_is_refused_for_money_is_told_what_would_be_accepted() {
+        let again_at = Timestamp::from_millis(1_795_219_200_000);
+        let key = "budget.per_day_usd".to_owned();
+        let refusals = [
+            task::StartError::BudgetNotPositive,
+            task::StartError::BudgetTooHigh { asked: 10.0, limit: 2.5 },
+            task::StartError::DaySpent { spent: 25.125, limit: 25.0, key, again_at },
+        ];
+        let told = refusals.map(|error| match refused(error) {
+            StartError::Refused { message, hint } => format!("{message}\nhint: {hint}"),
+            other => panic!("{other:?}"),
+        });
+        insta::assert_snapshot!(told.join("\n"), @r"
+        `budget_usd` must be more than 0
+        hint: leave it out, or allow at least 0.01
+        `budget_usd` is $10.00, and a task here may cost $2.50
+        hint: leave it out, or allow $2.50 at most; the owner sets the limit
+        the budget of the day is spent: $25.12 of $25.00 (budget.per_day_usd)
+        hint: there is money again at 2026-11-21T00:00:00.000Z, or as soon as the owner raises the limit
+        ");
     }
 
     #[tokio::test]

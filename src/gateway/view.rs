@@ -3,6 +3,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
 use crate::model::{Cost, DiffStat, Event, Request, RequestKind, RequestState, Task, TaskId};
+use crate::task::Standing;
 use crate::trace::{Connection, Entry, Page};
 
 /// A task, for people and scripts.
@@ -38,6 +39,16 @@ pub struct TaskView {
     pub turns: u64,
     /// What it has cost so far.
     pub cost: Cost,
+    /// What it may cost, in US dollars.
+    pub budget_usd: Option<f64>,
+    /// `low`, `normal`, `high` or `urgent`.
+    pub priority: String,
+    /// Its place in the queue, from 1, while it waits and the gateway runs.
+    pub place: Option<usize>,
+    /// Why it could not even begin if there were room.
+    pub held_back: Option<String>,
+    /// How long such tasks usually took when it was accepted.
+    pub estimate: Option<String>,
     /// The branch that holds its work.
     pub branch: Option<String>,
     /// The commit its work is compared with.
@@ -88,6 +99,8 @@ pub struct TaskDetail {
     pub prompt: String,
     /// Its requests, oldest first.
     pub requests: Vec<RequestView>,
+    /// The tasks that hold the places while it waits, oldest first.
+    pub holding: Vec<TaskId>,
 }
 
 /// A step of a client on its way to the tools.
@@ -169,6 +182,11 @@ impl TaskView {
             },
             turns: task.progress.turns,
             cost: task.cost,
+            budget_usd: task.spec.budget_usd,
+            priority: task.spec.priority.name().to_owned(),
+            place: None,
+            held_back: None,
+            estimate: task.spec.estimate.map(|estimate| estimate.to_string()),
             branch: task.workspace.as_ref().and_then(|workspace| workspace.branch.clone()),
             base_commit: task.workspace.as_ref().and_then(|space| space.base_commit.clone()),
             head_commit: outcome.and_then(|outcome| outcome.head_commit.clone()),
@@ -186,6 +204,17 @@ impl TaskView {
             }),
             notes: outcome.map_or_else(Vec::new, |outcome| outcome.notes.clone()),
         }
+    }
+}
+
+impl TaskView {
+    /// The same with its place in the queue.
+    #[must_use]
+    pub fn in_line(mut self, standing: &Standing) -> Self {
+        self.place = standing.place_of(&self.id);
+        let waits = self.place.and_then(|place| standing.waiting.get(place - 1));
+        self.held_back = waits.and_then(|waits| waits.held_back.clone());
+        self
     }
 }
 

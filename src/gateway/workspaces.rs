@@ -11,8 +11,8 @@ use gateway_os::folders::Folders;
 use serde_json::{Value, json};
 
 use crate::clock::Clock;
-use crate::config::{self, Config, ProjectSection};
-use crate::model::{ChangedFile, DiffStat, Task, Workspace};
+use crate::config::{self, Config, ProjectBudgetSection, ProjectSection, Usd};
+use crate::model::{ChangedFile, DiffStat, ProjectBudget, Task, Workspace};
 use crate::project::{
     self, BaseSpec, BranchPrefix, Diff, DiffOptions, Git, Limits, Oid, Order, OwnerFolders,
     Project, ProjectError, Published, Registry,
@@ -188,6 +188,7 @@ impl Workspaces for ProjectWorkspaces {
             max_concurrent: usize::try_from(project.max_concurrent).unwrap_or(1),
             allowed_tools: project.allowed_tools.clone(),
             trust_project_config: project.trust_project_config,
+            budget: project.budget.clone(),
         })
     }
 
@@ -305,6 +306,15 @@ fn sentence(error: ProjectError) -> WorkspaceError {
     }
 }
 
+fn budget_of(section: &ProjectBudgetSection) -> ProjectBudget {
+    ProjectBudget {
+        per_task_usd: section.per_task_usd.map(Usd::as_dollars),
+        per_day_usd: section.per_day_usd.map(Usd::as_dollars),
+        turns: section.turns.map(u64::from),
+        minutes: section.minutes.map(u64::from),
+    }
+}
+
 fn project_of(name: &config::ProjectName, section: &ProjectSection) -> Result<Project, String> {
     let fault = |error: &dyn std::fmt::Display| format!("project {name}: {error}");
     let own_name = name.as_str().parse().map_err(|error| fault(&error))?;
@@ -321,5 +331,6 @@ fn project_of(name: &config::ProjectName, section: &ProjectSection) -> Result<Pr
     project.allowed_tools.clone_from(&section.allowed_tools);
     project.max_concurrent = section.max_concurrent;
     project.trust_project_config = section.trust_project_config;
+    project.budget = budget_of(&section.budget);
     Ok(project)
 }

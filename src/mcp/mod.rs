@@ -21,7 +21,7 @@ mod watch;
 pub use self::endpoint::{Endpoint, McpParts, Mount};
 pub use self::principal::{Authenticate, Principal};
 pub use self::tasks::{
-    Admitted, CancelError, Diff, DiffError, DiffOptions, NewTask, ProjectView, StartError,
+    Admitted, CancelError, Diff, DiffError, DiffOptions, NewTask, Place, ProjectView, StartError,
     TaskChange, TaskPage, TaskQuery, Tasks, Unavailable,
 };
 

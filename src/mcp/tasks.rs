@@ -7,7 +7,7 @@ use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 
 use crate::clock::Timestamp;
-use crate::model::{Caller, ChangedFile, DiffStat, Event, Request, Task, TaskId};
+use crate::model::{Caller, ChangedFile, DiffStat, Event, Priority, Request, Task, TaskId};
 
 /// The engine, as tools see it. Every method is cancel-safe: dropping a call undoes nothing.
 pub trait Tasks: fmt::Debug + Send + Sync + 'static {
@@ -25,6 +25,9 @@ pub trait Tasks: fmt::Debug + Send + Sync + 'static {
         after: u64,
         at_most: Duration,
     ) -> BoxFuture<'a, Result<Option<Arc<Task>>, Unavailable>>;
+
+    /// Where a task stands in the queue, while it waits there. From memory.
+    fn place(&self, id: &TaskId) -> Option<Place>;
 
     /// Begins to cancel a task; `by` goes into its log.
     fn cancel<'a>(&'a self, id: &'a TaskId, by: String)
@@ -90,8 +93,21 @@ pub struct TaskChange {
 #[error("{0}")]
 pub struct Unavailable(pub String);
 
+/// A place in the queue.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Place {
+    /// Its number, from 1.
+    pub number: usize,
+    /// How many tasks wait.
+    pub of: usize,
+    /// The tasks that hold the places meanwhile, oldest first.
+    pub holding: Vec<TaskId>,
+    /// Why it could not even begin if there were room.
+    pub held_back: Option<String>,
+}
+
 /// A task to start.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct NewTask {
     /// The words for the agent.
     pub prompt: String,
@@ -105,6 +121,10 @@ pub struct NewTask {
     pub plan_only: bool,
     /// Working time; the configuration's when none.
     pub timeout: Option<Duration>,
+    /// How urgent it is.
+    pub priority: Priority,
+    /// What it may cost in US dollars; what the owner allows when none.
+    pub budget_usd: Option<f64>,
     /// Makes a repeated call find the task of the first.
     pub idempotency_key: Option<String>,
     /// Who asks.
@@ -237,7 +257,7 @@ pub enum DiffError {
 }
 
 /// A project, as clients may see it: no absolute path.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ProjectView {
     /// Its name.
     pub name: String,
@@ -255,4 +275,6 @@ pub struct ProjectView {
     pub max_concurrent: u64,
     /// Longest working time of a task, in minutes.
     pub timeout_minutes_max: u64,
+    /// What a task may cost, in US dollars.
+    pub budget_usd_max: f64,
 }

@@ -4,27 +4,33 @@
 //! A new idea gets a file of its own here; a new state is a variant that carries exactly what is
 //! true in it.
 mod audience;
+mod budget;
 mod client;
 mod device;
+mod estimate;
 mod event;
 #[cfg(test)]
 pub(crate) mod family_tests;
 mod grant;
 mod id;
+mod priority;
 mod request;
 mod task;
 #[cfg(feature = "testing")]
 pub(crate) mod testing;
 mod text;
 pub use self::audience::Audience;
+pub use self::budget::{DaySpending, ProjectBudget, dollars};
 pub use self::client::{Client, ClientKind, ClientSecret, ProjectAccess, Registration};
 pub use self::device::Device;
+pub use self::estimate::Estimate;
 pub use self::event::{Event, EventKind};
 pub use self::grant::{
     AuthorizationCode, ROTATION_GRACE, RefreshVerdict, Revocation, RevocationReason, Scope, Scopes,
     Supersession, Token, TokenDigest, TokenFamily, TokenKind,
 };
 pub use self::id::{ClientId, DeviceId, FamilyId, InvalidId, RequestId, TaskId};
+pub use self::priority::Priority;
 pub use self::request::{Answer, Answerer, Decision, Request, RequestKind, RequestState};
 pub use self::task::{
     Caller, CancelReason, ChangedFile, Cost, DiffStat, End, Failure, FailureKind,

@@ -4,7 +4,9 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::estimate::Estimate;
 use super::id::{ClientId, RequestId, TaskId};
+use super::priority::Priority;
 use crate::clock::Timestamp;
 
 /// Work handed to an agent. `spec` never changes after admission; the rest does.
@@ -56,6 +58,18 @@ pub struct TaskSpec {
     pub idempotency_key: Option<String>,
     /// Who asked.
     pub caller: Caller,
+    /// How urgent it is.
+    #[serde(default)]
+    pub priority: Priority,
+    /// What it may cost in US dollars, as allowed when it was accepted.
+    #[serde(default)]
+    pub budget_usd: Option<f64>,
+    /// Model turns it may take, as allowed when it was accepted.
+    #[serde(default)]
+    pub turns_max: Option<u64>,
+    /// How long such tasks usually took when it was accepted.
+    #[serde(default)]
+    pub estimate: Option<Estimate>,
 }
 
 impl TaskSpec {
@@ -169,6 +183,11 @@ pub enum CancelReason {
     Deadline,
     /// The gateway was told to take its tasks along.
     Shutdown,
+    /// What it may use up is used up. Such a task ends as failed, not as cancelled.
+    Budget {
+        /// Which budget, with figures and what to do.
+        message: String,
+    },
 }
 
 /// In words, for people.
@@ -178,6 +197,7 @@ impl std::fmt::Display for CancelReason {
             Self::Requested { by } => write!(f, "cancelled by {by}"),
             Self::Deadline => f.write_str("the time limit was reached"),
             Self::Shutdown => f.write_str("the gateway was shut down"),
+            Self::Budget { message } => f.write_str(message),
         }
     }
 }
@@ -243,8 +263,9 @@ pub enum FailureKind {
     Api,
     /// The prompt or the conversation is too long for the model.
     PromptTooLong,
-    /// The agent reached its own limit of turns or money.
-    Limit,
+    /// The money or the turns that it may use up are used up.
+    #[serde(alias = "limit")]
+    BudgetExhausted,
     /// The agent reported an error of its own.
     Agent,
     /// The agent ended without a result.
@@ -267,12 +288,22 @@ pub struct Progress {
 /// What a task has cost.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Cost {
-    /// US dollars, as far as the executor knows them.
-    pub usd: f64,
+    /// US dollars; none as long as the agent has not told any.
+    pub usd: Option<f64>,
     /// Tokens read by models, cached ones included.
     pub input_tokens: u64,
     /// Tokens written by models.
     pub output_tokens: u64,
+}
+
+/// The money in words: what nobody told is unknown, not nothing.
+impl std::fmt::Display for Cost {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.usd {
+            Some(usd) => write!(f, "${usd:.4}"),
+            None => f.write_str("unknown"),
+        }
+    }
 }
 
 /// Where a task works.
@@ -458,14 +489,27 @@ impl TaskState {
     }
 
     /// The end of a task, for a good or a bad reason. A task being cancelled ends as cancelled,
-    /// whatever its agent says about it.
+    /// whatever its agent says about it. One that its budget stopped has failed, unless its agent had
+    /// done all there was to do: then that is told beside the result.
     ///
     /// # Errors
     ///
     /// When it is not under way.
     pub fn end(self, end: End, now: Timestamp) -> Result<Self, InvalidTransition> {
-        let End { verdict, outcome } = end;
+        let End { verdict, mut outcome } = end;
         match self {
+            Self::Cancelling { reason: CancelReason::Budget { message }, .. } => {
+                Ok(match verdict {
+                    Verdict::Completed => {
+                        outcome.notes.insert(0, message);
+                        Self::Completed { at: now, outcome }
+                    }
+                    Verdict::Failed(_) | Verdict::Unknown(_) => {
+                        let kind = FailureKind::BudgetExhausted;
+                        Self::Failed { at: now, failure: Failure { kind, message }, outcome }
+                    }
+                })
+            }
             Self::Cancelling { reason, .. } => Ok(Self::Cancelled { at: now, reason, outcome }),
             Self::Running { .. } | Self::NeedsInput { .. } => Ok(match verdict {
                 Verdict::Completed => Self::Completed { at: now, outcome },
@@ -535,6 +579,36 @@ mod tests {
     }
 
     #[test]
+    fn what_its_budget_stopped_has_failed_and_what_was_done_anyway_is_done_and_tells() {
+        let message = "$2 of $1".to_owned();
+        let stopped = running(Phase::Agent).cancel(CancelReason::Budget { message }, NOW).unwrap();
+        assert_eq!(stopped.name(), "cancelling");
+        let failed = stopped.clone().end(end(Verdict::Unknown("killed".into())), NOW).unwrap();
+        let TaskState::Failed { failure, .. } = failed else { panic!("{failed:?}") };
+        assert_eq!(failure.kind, FailureKind::BudgetExhausted);
+        assert_eq!(failure.message, "$2 of $1");
+        let done = stopped.end(end(Verdict::Completed), NOW).unwrap();
+        assert_eq!(done.name(), "completed");
+        assert_eq!(done.outcome().unwrap().notes, ["$2 of $1"]);
+    }
+
+    #[test]
+    fn rows_of_older_gateways_still_read() {
+        let spec = r#"{"prompt":"x","project":"p","executor":"claude","model":null,"plan_only":false,
+            "timeout_secs":60,"idempotency_key":null,"caller":{"by":"owner"}}"#;
+        let spec: TaskSpec = serde_json::from_str(spec).unwrap();
+        assert_eq!(
+            (spec.priority, spec.budget_usd, spec.turns_max),
+            (Priority::Normal, None, None)
+        );
+        let cost: Cost =
+            serde_json::from_str(r#"{"usd":0.5,"input_tokens":1,"output_tokens":2}"#).unwrap();
+        assert_eq!(cost.usd, Some(0.5));
+        let kind: FailureKind = serde_json::from_str(r#""limit""#).unwrap();
+        assert_eq!(kind, FailureKind::BudgetExhausted);
+    }
+
+    #[test]
     fn a_queued_task_is_cancelled_at_once() {
         let state = TaskState::Queued.cancel(CancelReason::Shutdown, NOW).unwrap();
         assert_eq!(state.name(), "cancelled");
@@ -576,6 +650,10 @@ mod tests {
             timeout_secs: 1,
             idempotency_key: None,
             caller: Caller::Owner,
+            priority: Priority::Normal,
+            budget_usd: None,
+            turns_max: None,
+            estimate: None,
         };
         assert_eq!(spec.title(), "fix the  [31mbug");
     }

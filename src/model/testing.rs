@@ -1,5 +1,5 @@
 //! A task for tests and fuzz targets.
-use super::{Caller, Cost, Progress, Task, TaskId, TaskSpec, TaskState};
+use super::{Caller, Cost, Priority, Progress, Task, TaskId, TaskSpec, TaskState};
 use crate::clock::{SeededEntropy, Timestamp};
 
 /// A task of project `alpha` that waits for its turn.
@@ -15,6 +15,10 @@ pub(crate) fn a_task(entropy: &SeededEntropy, prompt: &str) -> Task {
             timeout_secs: 60,
             idempotency_key: None,
             caller: Caller::Owner,
+            priority: Priority::Normal,
+            budget_usd: None,
+            turns_max: None,
+            estimate: None,
         },
         created_at: Timestamp::from_millis(1),
         updated_at: Timestamp::from_millis(1),

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::branch::BranchPrefix;
 use super::name::ProjectName;
+use crate::model::ProjectBudget;
 
 /// Where a task works.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize, Deserialize)]
@@ -42,6 +43,8 @@ pub struct Project {
     pub max_concurrent: u32,
     /// Whether the agent reads the settings, hooks and servers that the project itself brings.
     pub trust_project_config: bool,
+    /// What its tasks may use up.
+    pub budget: ProjectBudget,
 }
 
 impl Project {
@@ -59,6 +62,7 @@ impl Project {
             allowed_tools: Vec::new(),
             max_concurrent: 1,
             trust_project_config: false,
+            budget: ProjectBudget::default(),
         }
     }
 }

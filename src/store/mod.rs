@@ -10,6 +10,7 @@
 mod clients;
 mod codes;
 mod devices;
+mod durations;
 mod error;
 mod events;
 mod examine;
@@ -18,6 +19,7 @@ mod remembered;
 mod requests;
 mod schema;
 mod sessions;
+mod spending;
 mod subscription;
 mod tasks;
 mod tokens;

@@ -24,6 +24,15 @@ impl<'a> ReadTx<'a> {
     pub(super) const fn connection(&self) -> &'a Connection {
         self.connection
     }
+
+    /// How SQLite would answer `sql`, a line for each step.
+    #[cfg(test)]
+    pub(super) fn plan(&self, sql: &str) -> Result<String, StoreError> {
+        let mut explain = self.connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}"))?;
+        let unbound = rusqlite::params_from_iter(vec![None::<i64>; explain.parameter_count()]);
+        let steps = explain.query_map(unbound, |row| row.get::<_, String>(3))?;
+        Ok(steps.collect::<Result<Vec<_>, _>>()?.join("\n"))
+    }
 }
 
 #[derive(Debug)]

@@ -119,6 +119,22 @@ const MIGRATIONS: &[&str] = &[
     // 5: a client may be a token, and a family's audience a word. A gateway from before would stumble
     // over such a row, so that it must not open the database; the tables are as they were.
     "",
+    // 6: what each day has cost, and how long completed tasks took.
+    "CREATE TABLE spending (
+        day TEXT NOT NULL,
+        project TEXT NOT NULL,
+        usd REAL NOT NULL,
+        PRIMARY KEY (day, project)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE durations (
+        number INTEGER PRIMARY KEY,
+        executor TEXT NOT NULL,
+        model TEXT NOT NULL,
+        project TEXT NOT NULL,
+        millis INTEGER NOT NULL
+    ) STRICT;
+    CREATE INDEX durations_by_project ON durations (executor, model, project, number, millis);
+    CREATE INDEX durations_by_executor ON durations (executor, model, number, millis);",
 ];
 
 /// The newest schema version known here.

@@ -5,7 +5,7 @@ use crate::clock::{ManualClock, SeededEntropy, SystemClock, Timestamp};
 use crate::model::testing::a_task;
 use crate::model::{EventKind, Task, TaskId};
 
-fn memory() -> Store {
+pub(super) fn memory() -> Store {
     Store::in_memory(Arc::new(ManualClock::new(Timestamp::from_millis(5)))).unwrap()
 }
 

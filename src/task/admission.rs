@@ -1,9 +1,10 @@
 //! Whether a task is accepted, and as what.
 use std::time::Duration;
 
+use super::budget::Brake;
 use super::error::StartError;
 use super::handle::NewTask;
-use super::settings::{Settings, Surroundings};
+use super::settings::{ProjectRules, Settings, Surroundings};
 use crate::model::{Caller, Task, TaskSpec};
 use crate::store::{Store, StoreError};
 
@@ -14,6 +15,7 @@ const MODEL_CHARS: usize = 200;
 #[derive(Debug)]
 pub(super) struct Admission {
     pub(super) spec: TaskSpec,
+    pub(super) rules: ProjectRules,
     pub(super) notes: Vec<String>,
 }
 
@@ -36,7 +38,7 @@ pub(super) fn check(
         return Err(StartError::BadIdempotencyKey);
     }
     let rules = surroundings.workspaces.rules(new.project.as_deref())?;
-    let name = new.executor.unwrap_or(rules.executor);
+    let name = new.executor.unwrap_or_else(|| rules.executor.clone());
     let Some(executor) = surroundings.executors.get(&name) else {
         let known = surroundings.executors.names().map(str::to_owned).collect();
         return Err(StartError::UnknownExecutor { name, known });
@@ -51,18 +53,26 @@ pub(super) fn check(
     if new.plan_only && !can.plan_only {
         return Err(StartError::NotSupported { executor: name, property: "plan_only" });
     }
-    let (timeout, notes) = timeout(new.timeout, settings)?;
+    if new.budget_usd.is_some() && !can.cost {
+        return Err(StartError::NotSupported { executor: name, property: "budget_usd" });
+    }
+    let (timeout, notes) = timeout(new.timeout, settings, &rules)?;
+    let budget_usd = Brake { budget: settings.budget, rules: &rules }.of_new(new.budget_usd)?;
     let spec = TaskSpec {
         prompt: new.prompt,
-        project: rules.name,
+        project: rules.name.clone(),
         executor: name,
         model: new.model,
         plan_only: new.plan_only,
         timeout_secs: timeout.as_secs(),
         idempotency_key: new.idempotency_key,
         caller: new.caller,
+        priority: new.priority,
+        budget_usd: Some(budget_usd),
+        turns_max: rules.budget.turns,
+        estimate: None,
     };
-    Ok(Admission { spec, notes })
+    Ok(Admission { spec, rules, notes })
 }
 
 /// A model's name goes into an argument vector: nothing that begins like a flag, no spaces.
@@ -74,14 +84,16 @@ fn is_model_name(text: &str) -> bool {
 fn timeout(
     asked: Option<Duration>,
     settings: &Settings,
+    rules: &ProjectRules,
 ) -> Result<(Duration, Vec<String>), StartError> {
+    let max = rules.budget.timeout_max(settings.max_timeout);
     match asked {
-        None => Ok((settings.default_timeout.min(settings.max_timeout), Vec::new())),
+        None => Ok((settings.default_timeout.min(max), Vec::new())),
         Some(asked) if asked < Duration::from_secs(60) => Err(StartError::TimeoutTooShort),
-        Some(asked) if asked > settings.max_timeout => {
-            let minutes = settings.max_timeout.as_secs() / 60;
+        Some(asked) if asked > max => {
+            let minutes = max.as_secs() / 60;
             let note = format!("the time limit was cut to the maximum of {minutes} minutes");
-            Ok((settings.max_timeout, vec![note]))
+            Ok((max, vec![note]))
         }
         Some(asked) => Ok((asked, Vec::new())),
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
+use super::budget::Allowance;
 use super::engine::Message;
 use super::news::{News, NewsKind, Verdict};
 use super::settings::{ProjectRules, Surroundings};
@@ -24,6 +25,7 @@ pub(super) struct Driver {
     pub(super) surroundings: Surroundings,
     pub(super) rules: ProjectRules,
     pub(super) output_bytes_max: u64,
+    pub(super) allowance: Allowance,
     pub(super) commands: mpsc::Receiver<Command>,
     /// Cancelled when the task is: ends the making of its workspace.
     pub(super) cancel: CancellationToken,
@@ -95,6 +97,8 @@ impl Driver {
             allowed_tools: self.rules.allowed_tools.clone(),
             trust_project_config: self.rules.trust_project_config,
             output_bytes_max: self.output_bytes_max,
+            budget_usd: self.allowance.usd,
+            turns_max: self.allowance.turns,
         };
         let end = self.follow(&*executor, job, task).await;
         match end {

@@ -1,10 +1,12 @@
 //! Why the engine refuses.
+use super::budget;
 use super::settings::NoProject;
-use crate::model::TaskId;
+use crate::clock::Timestamp;
+use crate::model::{TaskId, dollars};
 use crate::store::StoreError;
 
 /// Why a task was not accepted. The texts reach the caller.
-#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum StartError {
     /// There is nothing to do.
     #[error("`prompt` is empty: say what is to be done")]
@@ -48,6 +50,29 @@ pub enum StartError {
     /// A time limit that makes no sense.
     #[error("the time limit must be at least one minute")]
     TimeoutTooShort,
+    /// A budget that allows nothing.
+    #[error("`budget_usd` must be more than 0")]
+    BudgetNotPositive,
+    /// More money than a task may cost.
+    #[error("`budget_usd` is {}, and a task here may cost {}", dollars(*asked), dollars(*limit))]
+    BudgetTooHigh {
+        /// What was asked for, in US dollars.
+        asked: f64,
+        /// What the owner allows, in US dollars.
+        limit: f64,
+    },
+    /// Today's money is spent.
+    #[error("{}", budget::day_spent(*spent, *limit, key))]
+    DaySpent {
+        /// What the day has cost, in US dollars.
+        spent: f64,
+        /// What it may cost, in US dollars.
+        limit: f64,
+        /// The key that says so.
+        key: String,
+        /// When the next day begins.
+        again_at: Timestamp,
+    },
     /// A key that cannot be kept.
     #[error("`idempotency_key` must have 1 to 200 characters")]
     BadIdempotencyKey,
@@ -65,6 +90,17 @@ pub enum StartError {
     /// The database failed; nothing was accepted.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl StartError {
+    /// When the same call would work again; none when waiting does not help.
+    #[must_use]
+    pub fn again(&self) -> Option<String> {
+        match self {
+            Self::DaySpent { again_at, .. } => Some(budget::again(*again_at)),
+            _ => None,
+        }
+    }
 }
 
 fn known_list(known: &[String]) -> String {

@@ -2,12 +2,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use super::engine::Message;
 use super::error::{AnswerError, CancelError, StartError};
 use super::settings::{Settings, Surroundings};
-use crate::model::{Answer, Caller, Request, RequestId, Task, TaskId};
+use crate::model::{Answer, Caller, Priority, Request, RequestId, Task, TaskId};
 use crate::store::{Store, StoreError};
 
 /// A task as a caller describes it.
@@ -25,6 +25,10 @@ pub struct NewTask {
     pub plan_only: bool,
     /// Working time; the configured default otherwise.
     pub timeout: Option<Duration>,
+    /// How urgent it is.
+    pub priority: Priority,
+    /// What it may cost in US dollars; what the owner allows otherwise.
+    pub budget_usd: Option<f64>,
     /// Makes a repeated call find the same task.
     pub idempotency_key: Option<String>,
     /// Who asks.
@@ -42,11 +46,38 @@ pub struct Admitted {
     pub notes: Vec<String>,
 }
 
+/// A task that waits.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Waits {
+    /// Which.
+    pub id: TaskId,
+    /// Why it could not even begin if there were room, with what helps: the money of the day is spent.
+    pub held_back: Option<String>,
+}
+
+/// Who waits, and for whom.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Standing {
+    /// The waiting tasks, in the order in which they are to begin.
+    pub waiting: Vec<Waits>,
+    /// The tasks that hold the places meanwhile, oldest first.
+    pub holding: Vec<TaskId>,
+}
+
+impl Standing {
+    /// A waiting task's place, from 1; none for one that does not wait.
+    #[must_use]
+    pub fn place_of(&self, id: &TaskId) -> Option<usize> {
+        self.waiting.iter().position(|waits| waits.id == *id).map(|place| place + 1)
+    }
+}
+
 /// Talks to the engine. Clones are cheap.
 #[derive(Clone, Debug)]
 pub struct EngineHandle {
     pub(super) inbox: mpsc::Sender<Message>,
     pub(super) store: Store,
+    pub(super) standing: watch::Receiver<Standing>,
 }
 
 impl EngineHandle {
@@ -101,6 +132,12 @@ impl EngineHandle {
         let sent = self.inbox.send(Message::Answer { id: id.clone(), answer, reply }).await;
         sent.map_err(|_| AnswerError::ShuttingDown)?;
         done.await.unwrap_or(Err(AnswerError::ShuttingDown))
+    }
+
+    /// The queue as the engine left it after its last step; nobody is asked, nothing is read.
+    #[must_use]
+    pub fn standing(&self) -> watch::Ref<'_, Standing> {
+        self.standing.borrow()
     }
 
     /// One task, as last committed.

@@ -4,6 +4,7 @@
 //! at most once: whatever must be known to find it again is stored before the step that needs it.
 //! A new executor does not touch this module: see [`crate::executor`].
 mod admission;
+mod budget;
 mod drive;
 mod engine;
 mod error;
@@ -15,9 +16,10 @@ mod settings;
 #[cfg(test)]
 mod tests;
 
+pub use self::budget::Budget;
 pub use self::engine::Engine;
 pub use self::error::{AnswerError, CancelError, StartError};
-pub use self::handle::{Admitted, EngineHandle, NewTask};
+pub use self::handle::{Admitted, EngineHandle, NewTask, Standing, Waits};
 pub use self::settings::{
     NoProject, OnShutdown, Prepared, ProjectRules, Settings, Settled, Surroundings, WorkspaceError,
     Workspaces,

@@ -6,7 +6,7 @@ use super::settings::{Settled, WorkspaceError};
 use crate::clock::{Entropy, Timestamp};
 use crate::executor::{Ended, Item, Report};
 use crate::model::{
-    Decision, End, EventKind, Failure, FailureKind, Outcome, Request, RequestId, RequestKind,
+    Cost, Decision, End, EventKind, Failure, FailureKind, Outcome, Request, RequestId, RequestKind,
     RequestState, Task, TaskId, TaskState, Verdict,
 };
 use crate::store::{StoreError, WriteTx};
@@ -17,6 +17,9 @@ const TEXT_CHARS: usize = 4_000;
 const ANSWER_CHARS: usize = 400_000;
 /// Most notes that a task keeps.
 const NOTES: usize = 32;
+
+/// There is nothing to judge then.
+pub(super) const WITHOUT_AGENT: &str = "it was stopped before it had an agent";
 
 /// Takes a report over into the task, in the caller's transaction: the offset is stored together
 /// with what came of the items. Returns the task and its open requests, oldest first.
@@ -90,7 +93,13 @@ fn take(
         }
         Item::Usage { turns, cost } => {
             task.progress.turns = turns;
-            task.cost = cost;
+            // What was told once is not unknown again.
+            let usd = cost.usd.or(task.cost.usd);
+            let more = usd.unwrap_or(0.0) - task.cost.usd.unwrap_or(0.0);
+            if more > 0.0 {
+                tx.add_spending(&task.spec.project, more)?;
+            }
+            task.cost = Cost { usd, ..cost };
             None
         }
         Item::Waiting(reason) => Some(EventKind::Waiting { reason: cut(&reason, TEXT_CHARS) }),
@@ -207,9 +216,10 @@ pub(super) fn end_of(
     ended: Option<Ended>,
     settled: Result<Settled, WorkspaceError>,
 ) -> End {
-    // Without an agent there is nothing to judge: the task was cancelled before it had one.
-    let ended =
-        ended.unwrap_or(Ended { verdict: Verdict::Completed, answer: None, notes: Vec::new() });
+    let ended = ended.unwrap_or_else(|| {
+        let verdict = Verdict::Unknown(WITHOUT_AGENT.to_owned());
+        Ended { verdict, answer: None, notes: Vec::new() }
+    });
     let mut verdict = ended.verdict;
     let mut notes = ended.notes;
     let settled = settled.unwrap_or_else(|error| {
@@ -235,6 +245,12 @@ pub(super) fn end_of(
         notes,
     };
     End { verdict, outcome }
+}
+
+/// Milliseconds that a task under way has worked; waiting for its owner is no work.
+pub(super) fn worked(task: &Task, now: Timestamp) -> Option<u64> {
+    let millis = now.since(task.state.started_at()?).as_millis();
+    Some(u64::try_from(millis).unwrap_or(u64::MAX).saturating_sub(task.waited_ms))
 }
 
 /// The event that tells of a final state.

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use futures::future::BoxFuture;
 
+use super::budget::Budget;
 use crate::executor::Registry;
-use crate::model::{ChangedFile, DiffStat, Task, Workspace};
+use crate::model::{ChangedFile, DiffStat, ProjectBudget, Task, Workspace};
 
 /// Limits and folders. May change while the engine runs; running tasks keep theirs.
 #[derive(Clone, Debug)]
@@ -20,6 +21,8 @@ pub struct Settings {
     pub default_timeout: Duration,
     /// Longest working time; more is cut to it, and the caller is told.
     pub max_timeout: Duration,
+    /// What tasks may cost. One that was lowered holds for running tasks too.
+    pub budget: Budget,
     /// Longest prompt, in bytes.
     pub prompt_bytes_max: usize,
     /// Most output of one agent, in bytes.
@@ -82,7 +85,7 @@ pub enum NoProject {
 }
 
 /// What the engine must know of a project.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct ProjectRules {
     /// Its name.
     pub name: String,
@@ -94,6 +97,8 @@ pub struct ProjectRules {
     pub allowed_tools: Vec<String>,
     /// Whether its own agent configuration counts.
     pub trust_project_config: bool,
+    /// What its tasks may use up.
+    pub budget: ProjectBudget,
 }
 
 /// A folder to work in.

@@ -1,3 +1,6 @@
+mod budget;
+mod queue;
+
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -15,8 +18,8 @@ use crate::executor::{
     RunEnd, Start,
 };
 use crate::model::{
-    Answer, Answerer, Caller, Cost, Decision, EventKind, RequestState, Task, TaskId, Verdict,
-    Workspace,
+    Answer, Answerer, Caller, Cost, Decision, EventKind, Priority, ProjectBudget, RequestState,
+    Task, TaskId, Verdict, Workspace,
 };
 use crate::store::Store;
 
@@ -48,7 +51,13 @@ struct FakeExecutor {
 
 impl Executor for FakeExecutor {
     fn capabilities(&self) -> Capabilities {
-        Capabilities { model: true, plan_only: true, permissions: true, survives_restart: true }
+        Capabilities {
+            model: true,
+            plan_only: true,
+            permissions: true,
+            survives_restart: true,
+            cost: true,
+        }
     }
 
     fn probe(&self) -> BoxFuture<'_, Availability> {
@@ -75,6 +84,8 @@ struct FakeWorkspaces {
     /// While it is set, making a workspace takes for ever.
     never_ready: Mutex<bool>,
     settle_fails: Mutex<Option<WorkspaceError>>,
+    /// That of the project `demo`.
+    budget: Mutex<ProjectBudget>,
 }
 
 impl Workspaces for FakeWorkspaces {
@@ -89,6 +100,10 @@ impl Workspaces for FakeWorkspaces {
             max_concurrent: 1,
             allowed_tools: vec!["Read".into()],
             trust_project_config: false,
+            budget: match name {
+                "demo" => self.budget.lock().unwrap().clone(),
+                _ => ProjectBudget::default(),
+            },
         })
     }
 
@@ -132,6 +147,7 @@ fn settings() -> Settings {
         queued_max: 10,
         default_timeout: Duration::from_secs(600),
         max_timeout: Duration::from_secs(3600),
+        budget: Budget { per_task_usd: 5.0, per_day_usd: 25.0 },
         prompt_bytes_max: 1000,
         output_bytes_max: 1 << 20,
         request_timeout: Duration::from_secs(3600),
@@ -200,6 +216,8 @@ fn new_task(prompt: &str) -> NewTask {
         model: None,
         plan_only: false,
         timeout: None,
+        priority: Priority::Normal,
+        budget_usd: None,
         idempotency_key: None,
         caller: Caller::Owner,
     }
@@ -558,7 +576,7 @@ async fn cost_and_turns_are_taken_over_as_totals() {
     let task = bench.start("x").await;
     let run = bench.next_run().await;
     for turns in 1..=3 {
-        let cost = Cost { usd: 0.5, input_tokens: 10, output_tokens: 5 };
+        let cost = Cost { usd: Some(0.5), input_tokens: 10, output_tokens: 5 };
         run.report(turns, vec![Item::Usage { turns, cost }]).await;
     }
     run.complete("");
@@ -595,6 +613,8 @@ async fn dropping_a_run_detaches_it() {
         allowed_tools: Vec::new(),
         trust_project_config: false,
         output_bytes_max: 0,
+        budget_usd: None,
+        turns_max: None,
     };
     drop(executor.run(job, link));
     assert!(started.recv().await.unwrap().finish.is_closed());

@@ -1,5 +1,7 @@
 //! Drives the Claude executor as the engine does, in a temporary folder.
 #![allow(dead_code, reason = "each test binary uses a part of it")]
+pub(crate) mod whole;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -76,6 +78,8 @@ impl Bench {
             allowed_tools: Vec::new(),
             trust_project_config: false,
             output_bytes_max: 64 << 20,
+            budget_usd: None,
+            turns_max: None,
         }
     }
 

@@ -9,6 +9,7 @@ use crate::cli::reach;
 use crate::cli::render;
 use crate::gateway::admin::{AdminClient, AdminClientError, Call};
 use crate::gateway::{EventPage, StepPage};
+use crate::model::dollars;
 
 /// Runs the command.
 pub(in crate::cli) async fn run(context: &Context, args: StatusArgs) -> Result<(), CliError> {
@@ -113,6 +114,11 @@ fn lines(status: &Value) -> String {
     });
     let tasks = tasks.filter(|tasks| !tasks.is_empty());
     out += &format!("tasks    {}\n", tasks.map_or("none".to_owned(), |tasks| tasks.join(", ")));
+    let budget = &status["budget"];
+    let of_projects = budget["projects"].as_array().into_iter().flatten();
+    for day in std::iter::once(budget).chain(of_projects) {
+        out += &spent(day).unwrap_or_default();
+    }
     for client in status["clients"].as_array().into_iter().flatten() {
         let name = render::clean(&text(&client["last"]["name"]));
         out += &format!("client   {name}: {}\n", text(&client["row"]));
@@ -135,6 +141,13 @@ fn lines(status: &Value) -> String {
     out
 }
 
+/// What a day has cost and may cost; none when a gateway of another version does not tell.
+fn spent(day: &Value) -> Option<String> {
+    let (spent, limit) = (day["spent_usd"].as_f64()?, day["per_day_usd"].as_f64()?);
+    let of = day["project"].as_str().map_or_else(String::new, |project| format!(" in {project}"));
+    Some(format!("budget   {} of {} spent today{of}\n", dollars(spent), dollars(limit)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -152,6 +165,9 @@ mod tests {
                 "hint": "store another authtoken",
             },
             "tasks": { "running": 2 },
+            "budget": { "spent_usd": 3.2, "per_day_usd": 25.0, "projects": [
+                { "project": "my-api", "spent_usd": 0.0, "per_day_usd": 5.0 },
+            ] },
             "clients": [
                 { "row": "allowed → listed 8 tools", "last": { "name": "Claude", "hint": null } },
                 { "row": "allowed → no call", "last": {
@@ -171,6 +187,8 @@ mod tests {
         tunnel   ngrok, failed: ngrok said no; really
         hint     store another authtoken
         tasks    2 running
+        budget   $3.20 of $25.00 spent today
+        budget   $0.00 of $5.00 spent today in my-api
         client   Claude: allowed → listed 8 tools
         client   Co�dex: allowed → no call
                  made no call; likely cause: it asked at / instead of /mcp (404)

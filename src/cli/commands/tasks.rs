@@ -59,6 +59,11 @@ async fn list(context: &Context, call: Call) -> Result<(), CliError> {
         }
         let mut out: String =
             tasks.iter().map(|task| render::task_line(task, context.colors())).collect();
+        let holding = data["holding"].as_array().into_iter().flatten().filter_map(Value::as_str);
+        let holding: Vec<&str> = holding.filter_map(|id| id.get(..8)).collect();
+        if !holding.is_empty() {
+            out += &format!("the places are held by {}\n", holding.join(", "));
+        }
         if data["more"] == true {
             out += "there are more: raise --limit\n";
         }

@@ -48,6 +48,10 @@ pub(super) struct Invocation {
     pub(super) mcp_config: Option<PathBuf>,
     /// Whether the owner's own settings count.
     pub(super) owner_settings: bool,
+    /// US dollars after which it ends by itself.
+    pub(super) budget_usd: Option<f64>,
+    /// Turns after which it ends by itself.
+    pub(super) turns_max: Option<u64>,
 }
 
 /// Which conversation a process works on.
@@ -96,6 +100,13 @@ impl Invocation {
         }
         if self.owner_settings {
             argv.push(format!("--settings={}", self.ask_rules()));
+        }
+        // The inner brake: the program tells its cost only at the end of a turn.
+        if let Some(usd) = self.budget_usd {
+            argv.push(format!("--max-budget-usd={usd:.4}"));
+        }
+        if let Some(turns) = self.turns_max {
+            argv.push(format!("--max-turns={turns}"));
         }
         if let Some(model) = &self.model {
             argv.push(format!("--model={}", checked_model(model)?));
@@ -187,6 +198,8 @@ mod tests {
             project_settings: false,
             mcp_config: None,
             owner_settings: false,
+            budget_usd: None,
+            turns_max: None,
         }
     }
 
@@ -220,6 +233,8 @@ mod tests {
             allowed_tools: vec!["Read".into(), "Bash(git diff *)".into()],
             project_settings: true,
             mcp_config: Some("/w/.mcp.json".into()),
+            budget_usd: Some(2.5),
+            turns_max: Some(40),
             ..plain()
         };
         assert_eq!(
@@ -231,6 +246,8 @@ mod tests {
                 "--mcp-config=/w/.mcp.json",
                 "--allowedTools=Read",
                 "--allowedTools=Bash(git diff *)",
+                "--max-budget-usd=2.5000",
+                "--max-turns=40",
                 "--model=claude-opus-5-5[1m]",
             ]
         );

@@ -383,7 +383,7 @@ fn plan(input: &Value) -> Option<&str> {
 /// The part of a cumulative cost that came after `baseline`.
 fn difference(total: Cost, baseline: Cost) -> Cost {
     Cost {
-        usd: (total.usd - baseline.usd).max(0.0),
+        usd: total.usd.map(|usd| (usd - baseline.usd.unwrap_or(0.0)).max(0.0)),
         input_tokens: total.input_tokens.saturating_sub(baseline.input_tokens),
         output_tokens: total.output_tokens.saturating_sub(baseline.output_tokens),
     }

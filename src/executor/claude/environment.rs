@@ -173,6 +173,16 @@ mod tests {
     }
 
     #[test]
+    fn an_inherited_key_is_not_used_unless_the_owner_passes_it() {
+        let keys = ["ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN"];
+        let environment = of_agent(&map(&keys), &EnvPass::default());
+        assert!(keys.iter().all(|key| !environment.contains_key(*key)), "{environment:?}");
+        let passed = EnvPass::new([keys[0].to_owned()]).unwrap();
+        let environment = of_agent(&map(&keys), &passed);
+        assert_eq!(keys.map(|key| environment.contains_key(key)), [true, false, false]);
+    }
+
+    #[test]
     fn what_the_owner_names_passes() {
         let own = map(&["ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL", "SSH_AUTH_SOCK", "SSH_AGENT"]);
         let pass = EnvPass::new(["ANTHROPIC_*".into(), "SSH_AUTH_SOCK".into()]).unwrap();

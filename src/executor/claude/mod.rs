@@ -52,7 +52,13 @@ impl Claude {
 
 impl Executor for Claude {
     fn capabilities(&self) -> Capabilities {
-        Capabilities { model: true, plan_only: true, permissions: true, survives_restart: true }
+        Capabilities {
+            model: true,
+            plan_only: true,
+            permissions: true,
+            survives_restart: true,
+            cost: true,
+        }
     }
 
     fn probe(&self) -> BoxFuture<'_, Availability> {

@@ -67,7 +67,7 @@ fn an_edit_is_asked_for_done_and_over_in_both_versions() {
         else {
             panic!("{items:?}");
         };
-        assert!(cost.usd > 0.0015 && cost.input_tokens == 200 && cost.output_tokens == 40);
+        assert!(cost.usd > Some(0.0015) && cost.input_tokens == 200 && cost.output_tokens == 40);
         assert!(conversation.is_over() && conversation.rest() == Rest::Idle);
         assert_eq!(conversation.unknown_note(), None);
         let ended = end(&conversation, FINE);
@@ -272,11 +272,11 @@ fn a_question_is_answered_once() {
 
 #[test]
 fn cost_is_what_came_after_the_sessions_earlier_end() {
-    let earlier = Cost { usd: 0.001, input_tokens: 150, output_tokens: 30 };
+    let earlier = Cost { usd: Some(0.001), input_tokens: 150, output_tokens: 30 };
     let mut conversation = Conversation::new("/w".as_ref(), false, earlier);
     let items = read(&mut conversation, recorded!("edit-2.1.328"));
     let Some(Item::Usage { cost, .. }) = items.last() else { panic!("{items:?}") };
-    assert!((cost.usd - 0.0006).abs() < 1e-9);
+    assert!((cost.usd.unwrap() - 0.0006).abs() < 1e-9);
     assert_eq!((cost.input_tokens, cost.output_tokens), (50, 10));
 }
 
@@ -318,8 +318,14 @@ fn each_bad_result_has_its_own_kind() {
     assert_eq!(kind(&with("Not logged in · Please run /login")), FailureKind::Authentication);
     assert_eq!(kind(&with("Prompt is too long")), FailureKind::PromptTooLong);
     assert_eq!(kind(&with("API Error: 500 boom")), FailureKind::Api);
-    assert_eq!(kind(r#""subtype":"error_max_turns","is_error":false"#), FailureKind::Limit);
-    assert_eq!(kind(r#""subtype":"error_max_budget_usd","is_error":true"#), FailureKind::Limit);
+    assert_eq!(
+        kind(r#""subtype":"error_max_turns","is_error":false"#),
+        FailureKind::BudgetExhausted
+    );
+    assert_eq!(
+        kind(r#""subtype":"error_max_budget_usd","is_error":true"#),
+        FailureKind::BudgetExhausted
+    );
     assert_eq!(
         kind(
             r#""subtype":"error_during_execution","is_error":false,"errors":["No conversation found"]"#

@@ -88,6 +88,8 @@ fn spec(settings: &ClaudeSettings, job: &Job) -> Result<ShimSpec, String> {
         project_settings: job.trust_project_config,
         mcp_config: Some(mcp_config).filter(|path| job.trust_project_config && path.is_file()),
         owner_settings: settings.owner_settings,
+        budget_usd: job.budget_usd,
+        turns_max: job.turns_max,
     };
     let mut argv = vec![program];
     argv.extend(invocation.argv().map_err(|error| error.to_string())?);

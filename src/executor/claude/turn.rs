@@ -55,11 +55,13 @@ impl TurnResult {
     }
 }
 
+/// More than any session costs; an agent that tells more is not believed.
+const USD_MAX: f64 = 1_000_000.0;
+
 /// Tokens come from `modelUsage`: `usage` covers the last turn's main loop only.
 fn cost(object: &Map<String, Value>) -> Cost {
-    let usd = object.get("total_cost_usd").and_then(Value::as_f64).unwrap_or(0.0);
-    let mut cost =
-        Cost { usd: if usd.is_finite() { usd.max(0.0) } else { 0.0 }, ..Cost::default() };
+    let usd = object.get("total_cost_usd").and_then(Value::as_f64);
+    let mut cost = Cost { usd: usd.map(|usd| usd.clamp(0.0, USD_MAX)), ..Cost::default() };
     let models = object.get("modelUsage").and_then(Value::as_object);
     for usage in models.into_iter().flat_map(Map::values).filter_map(Value::as_object) {
         for key in ["inputTokens", "cacheReadInputTokens", "cacheCreationInputTokens"] {
@@ -95,8 +97,16 @@ mod tests {
         let usage = json!({"inputTokens": 1, "cacheReadInputTokens": 2,
             "cacheCreationInputTokens": 4, "outputTokens": 8});
         let both = result(&json!({"total_cost_usd": 0.5, "modelUsage": {"a": usage, "b": usage}}));
-        assert_eq!(both.cost, Cost { usd: 0.5, input_tokens: 14, output_tokens: 16 });
+        assert_eq!(both.cost, Cost { usd: Some(0.5), input_tokens: 14, output_tokens: 16 });
         let odd = result(&json!({"total_cost_usd": -1, "modelUsage": {"a": 7}}));
-        assert_eq!(odd.cost, Cost::default());
+        assert_eq!(odd.cost, Cost { usd: Some(0.0), ..Cost::default() });
+        let boasting = result(&json!({"total_cost_usd": 1e300}));
+        assert_eq!(boasting.cost.usd, Some(USD_MAX));
+    }
+
+    #[test]
+    fn a_cost_that_is_not_told_is_unknown_and_not_nothing() {
+        assert_eq!(result(&json!({"modelUsage": {}})).cost.usd, None);
+        assert_eq!(result(&json!({"total_cost_usd": "0"})).cost.usd, None);
     }
 }

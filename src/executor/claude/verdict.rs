@@ -122,10 +122,10 @@ fn of_failure(result: &TurnResult) -> Verdict {
     }
     match (result.subtype.as_str(), reason) {
         ("error_max_turns", _) | (_, "max_turns") => {
-            failed(FailureKind::Limit, or(said, "the agent reached its limit of turns"))
+            failed(FailureKind::BudgetExhausted, exhausted("turns", &said))
         }
         ("error_max_budget_usd", _) | (_, "budget_exhausted") => {
-            failed(FailureKind::Limit, or(said, "the agent reached its limit of money"))
+            failed(FailureKind::BudgetExhausted, exhausted("money", &said))
         }
         _ if is_api => failed(FailureKind::Api, or(said, "the model's service failed")),
         _ if result.is_interrupted() => {
@@ -133,6 +133,15 @@ fn of_failure(result: &TurnResult) -> Verdict {
         }
         (subtype, _) => failed(FailureKind::Agent, or(said, subtype)),
     }
+}
+
+/// The program's own brake, set by us, was faster than the engine's.
+fn exhausted(what: &str, said: &str) -> String {
+    let said = if said.is_empty() { String::new() } else { format!(" ({said})") };
+    format!(
+        "the {what} that the task may use up are used up{said}; hint: give the rest to a new task, or \
+         let the owner raise the limit (`[budget]`, or `budget` of the project)"
+    )
 }
 
 /// The program's words for not being signed in; they come with no status.

@@ -23,12 +23,12 @@ use crate::http::{
 };
 use crate::mcp::{
     Admitted, Authenticate, CancelError, Diff, DiffError, DiffOptions, Endpoint, McpParts, NewTask,
-    Principal, ProjectView, StartError, TaskChange, TaskPage, TaskQuery, Tasks, Unavailable,
+    Place, Principal, ProjectView, StartError, TaskChange, TaskPage, TaskQuery, Tasks, Unavailable,
 };
 use crate::model::{
     Caller, CancelReason, ChangedFile, Cost, DiffStat, Event, EventKind, Failure, FailureKind,
-    Outcome, Phase, Progress, Request as Asked, RequestId, RequestKind, RequestState, Scope,
-    Scopes, Task, TaskId, TaskSpec, TaskState, Workspace,
+    Outcome, Phase, Priority, Progress, Request as Asked, RequestId, RequestKind, RequestState,
+    Scope, Scopes, Task, TaskId, TaskSpec, TaskState, Workspace,
 };
 use crate::store::Store;
 use crate::trace::{GrantTrace, Trace};
@@ -65,6 +65,10 @@ pub(super) fn task(n: u64, project: &str, state: TaskState) -> Task {
             timeout_secs: 1800,
             idempotency_key: None,
             caller: Caller::Owner,
+            priority: Priority::Normal,
+            budget_usd: None,
+            turns_max: None,
+            estimate: None,
         },
         created_at: NOW,
         updated_at: NOW,
@@ -76,7 +80,7 @@ pub(super) fn task(n: u64, project: &str, state: TaskState) -> Task {
             activity: "Bash: cargo test".into(),
             turns: 3,
         },
-        cost: Cost { usd: 0.25, input_tokens: 1000, output_tokens: 50 },
+        cost: Cost { usd: Some(0.25), input_tokens: 1000, output_tokens: 50 },
         workspace: Some(Workspace {
             dir: "/secret/absolute/work".into(),
             base_commit: Some("b".repeat(40)),
@@ -210,6 +214,10 @@ impl Tasks for FakeTasks {
         async move { Ok(self.get(id).map(Arc::new)) }.boxed()
     }
 
+    fn place(&self, _: &TaskId) -> Option<Place> {
+        Some(Place { number: 2, of: 3, holding: vec![id(1), id(2)], held_back: None })
+    }
+
     fn wait<'a>(
         &'a self,
         id: &'a TaskId,
@@ -337,6 +345,7 @@ impl Tasks for FakeTasks {
             executors: vec!["claude".into(), "hermes".into()],
             max_concurrent: 1,
             timeout_minutes_max: 120,
+            budget_usd_max: 5.0,
         };
         async move { Ok(vec![project("alpha", true), project("beta", false)]) }.boxed()
     }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::fixture::*;
 use super::schema::violation;
-use crate::model::{ChangedFile, TaskState};
+use crate::model::{ChangedFile, Estimate, TaskState};
 
 async fn declared(stack: &Stack) -> Vec<Value> {
     let listed = stack.rpc("all", "tools/list", json!({})).await;
@@ -51,6 +51,8 @@ fn variations() -> Vec<(&'static str, Value, Varied)> {
                 ("timeout_minutes", json!(7)),
                 ("wait_seconds", json!(45)),
                 ("idempotency_key", json!("k")),
+                ("priority", json!("urgent")),
+                ("budget_usd", json!(0.5)),
             ],
         ),
         (
@@ -271,6 +273,61 @@ async fn a_repeated_start_says_that_it_found_the_first() {
         stack.call("all", "start_task", json!({ "prompt": "x", "idempotency_key": "known" })).await;
     assert_eq!(result["structuredContent"]["existing"], json!(true));
     assert_eq!(result["structuredContent"]["task_id"], json!(id(1)));
+}
+
+#[tokio::test]
+async fn a_waiting_task_tells_its_place_and_who_holds_the_places() {
+    let stack = Stack::new();
+    let asking = stack.tasks.get(&id(4)).unwrap().state;
+    stack.tasks.change(2, asking);
+    let result = stack.call("all", "check_task", json!({ "task_id": id(6) })).await;
+    let said = text(&result);
+    assert!(said.contains("Place 2 of 3 in the queue, priority normal."), "{said}");
+    let (running, asks) = (id(1), id(2));
+    let held = format!("it is held by {running}, {asks} (waits for an answer).");
+    assert!(said.contains(&held), "{said}");
+    assert_eq!(result["structuredContent"]["place"], json!(2));
+    // Who is held to a project learns nothing of the others.
+    let started = stack.call("held", "start_task", json!({ "prompt": "x" })).await;
+    let said = text(&started);
+    assert!(said.contains(&format!("it is held by {running}.")), "{said}");
+    assert!(!said.contains(asks.as_str()), "{said}");
+    assert_eq!(started["structuredContent"]["place"], json!(2));
+}
+
+#[tokio::test]
+async fn how_long_it_takes_is_said_when_it_is_known_and_as_long_as_it_helps() {
+    let stack = Stack::new();
+    let check = async |n| stack.call("all", "check_task", json!({ "task_id": id(n) })).await;
+    assert!(check(1).await["structuredContent"]["estimate"].is_null(), "nothing is invented");
+    for n in [1, 2] {
+        let mut tasks = stack.tasks.tasks.lock().unwrap();
+        tasks.get_mut(&id(n)).unwrap().spec.estimate =
+            Some(Estimate { median_secs: 240, p80_secs: 540, samples: 7 });
+    }
+    let sentence = "Such a task usually takes about 4 min (4 of 5 within 9 min).";
+    let running = check(1).await;
+    assert!(text(&running).contains(sentence), "{running}");
+    assert_eq!(running["structuredContent"]["estimate"], json!(sentence));
+    let arguments = json!({ "prompt": "x", "idempotency_key": "known" });
+    let started = stack.call("all", "start_task", arguments).await;
+    assert_eq!(started["structuredContent"]["estimate"], json!(sentence));
+    assert!(check(2).await["structuredContent"]["estimate"].is_null(), "it is over");
+}
+
+#[tokio::test]
+async fn a_cost_that_nobody_told_is_said_to_be_unknown() {
+    let stack = Stack::new();
+    for n in [1, 2] {
+        stack.tasks.tasks.lock().unwrap().get_mut(&id(n)).unwrap().cost.usd = None;
+    }
+    for (tool, n, words) in [("check_task", 1, "cost: unknown"), ("get_result", 2, "Cost: unknown")]
+    {
+        let result = stack.call("all", tool, json!({ "task_id": id(n) })).await;
+        assert!(text(&result).contains(words), "{result}");
+        let cost = &result["structuredContent"]["cost"];
+        assert!(cost["usd"].is_null() && cost["input_tokens"] == 1000, "{cost}");
+    }
 }
 
 #[tokio::test]

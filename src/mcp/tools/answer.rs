@@ -298,11 +298,14 @@ pub(super) fn stat_fact(stat: DiffStat) -> Value {
 /// The money and tokens of a task.
 pub(super) fn cost_fact(task: &Task) -> Value {
     let cost = task.cost;
-    json!({
-        "usd": cost.usd,
+    let mut fact = json!({
         "input_tokens": cost.input_tokens,
         "output_tokens": cost.output_tokens,
-    })
+    });
+    if let Some(usd) = cost.usd {
+        fact["usd"] = usd.into();
+    }
+    fact
 }
 
 #[cfg(test)]

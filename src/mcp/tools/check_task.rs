@@ -7,14 +7,11 @@ use serde_json::json;
 use super::answer::{Answer, Next, ToolError, clean, cost_fact, one_line};
 use super::output::{about_a_task, cost, count, object, text, texts};
 use super::property::{Arguments, Kind, Property};
-use super::{Call, Hints, Tool, unavailable};
-use crate::mcp::tasks::TaskQuery;
+use super::{Call, Hints, Tool, place, unavailable};
 use crate::model::{Event, EventKind, Request, RequestKind, RequestState, Scope, Task, TaskState};
 
 /// Events shown at most.
 const EVENTS_MAX: usize = 20;
-/// Tasks named at most that hold a place while they wait for an answer.
-const ASKING_MAX: usize = 3;
 /// Bytes of output shown at most; the newest stay.
 const OUTPUT_BYTES_MAX: usize = 20_000;
 
@@ -56,6 +53,8 @@ pub(super) const TOOL: Tool = Tool {
             "says": text("The agent's last words, cut."),
             "turns": count("Model turns so far."),
             "cost": cost(),
+            "place": count("Its place in the queue, from 1, while it waits."),
+            "estimate": text("How long such tasks usually take, when there are enough to tell."),
             "request": object(
                 json!({
                     "request_id": text("The open request."),
@@ -97,8 +96,8 @@ async fn run(call: Call<'_>, arguments: Arguments<'_>) -> Result<Answer, ToolErr
             ask(&mut answer, &task, open);
         }
     }
-    if task.state.name() == "queued" && !wait.is_zero() {
-        Box::pin(wait_for_whom(&mut answer, call)).await?;
+    if let TaskState::Queued = task.state {
+        Box::pin(place::tell(&mut answer, &call, &task)).await?;
     }
     if let Some(since) = since {
         let events = call.tasks.events(&id, since, EVENTS_MAX).await.map_err(unavailable)?;
@@ -119,27 +118,13 @@ async fn run(call: Call<'_>, arguments: Arguments<'_>) -> Result<Answer, ToolErr
     Ok(answer)
 }
 
-/// Why a task has not begun: a task that waits for an answer holds its place, and somebody has to
-/// give that answer.
-async fn wait_for_whom(answer: &mut Answer, call: Call<'_>) -> Result<(), ToolError> {
-    let projects = call.principal.projects.as_ref().map(|held| held.iter().cloned().collect());
-    let query = TaskQuery {
-        states: vec!["needs_input"],
-        projects,
-        limit: ASKING_MAX,
-        ..TaskQuery::default()
-    };
-    let asking = call.tasks.list(query).await.map_err(unavailable)?.tasks;
-    if asking.is_empty() {
-        answer.line("It begins as soon as another task makes room.");
-        return Ok(());
+/// How long such tasks usually take, as long as that is of use.
+pub(super) fn estimate(answer: &mut Answer, task: &Task) {
+    if let Some(estimate) = task.spec.estimate.filter(|_| !task.state.is_final()) {
+        let estimate = format!("Such a task {estimate}.");
+        answer.line(&estimate);
+        answer.fact("estimate", estimate);
     }
-    let ids: Vec<&str> = asking.iter().map(|task| task.id.as_str()).collect();
-    answer.line(format!(
-        "It begins as soon as another task makes room; these hold a place and wait for an answer: {}",
-        ids.join(", ")
-    ));
-    Ok(())
 }
 
 fn describe(answer: &mut Answer, task: &Task) {
@@ -162,9 +147,10 @@ fn describe(answer: &mut Answer, task: &Task) {
         answer.line(format_args!("Says: {says}"));
         answer.fact("says", says);
     }
-    answer.line(format_args!("Turns: {}, cost: ${:.4}", progress.turns, task.cost.usd));
+    answer.line(format_args!("Turns: {}, cost: {}", progress.turns, task.cost));
     answer.fact("turns", progress.turns);
     answer.fact("cost", cost_fact(task));
+    estimate(answer, task);
     if let Some(reason) = reason(&task.state) {
         answer.line(format_args!("Reason: {reason}"));
         answer.fact("reason", reason);

@@ -135,7 +135,7 @@ fn figures(answer: &mut Answer, task: &Task, outcome: &Outcome, files_max: usize
     answer.line(format!("\n{}", stat_line(outcome.diff_stat)));
     list_files(answer, &outcome.changed, files_max);
     answer.fact("diff_stat", stat_fact(outcome.diff_stat));
-    answer.line(format!("Cost: ${:.4}, turns: {}", task.cost.usd, task.progress.turns));
+    answer.line(format!("Cost: {}, turns: {}", task.cost, task.progress.turns));
     answer.fact("cost", cost_fact(task));
     answer.fact("turns", task.progress.turns);
     let notes: Vec<String> =

@@ -3,10 +3,10 @@ use futures::FutureExt;
 use serde_json::{Value, json};
 
 use super::answer::{Answer, Next, ToolError, one_line};
-use super::output::{count, flag, next, object, text, texts};
+use super::output::{count, flag, next, number, object, text, texts};
 use super::{Call, Hints, Tool};
 use crate::mcp::tasks::ProjectView;
-use crate::model::Scope;
+use crate::model::{Scope, dollars};
 
 /// Room for projects, in characters of JSON; they stand in the text as well.
 const PROJECTS_CHARS_MAX: usize = 40_000;
@@ -29,6 +29,7 @@ pub(super) const TOOL: Tool = Tool {
                 "executors": texts("Agents that can work here, the project's own first."),
                 "max_concurrent": count("Tasks at once."),
                 "timeout_minutes_max": count("Longest working time of a task."),
+                "budget_usd_max": number("US dollars that a task may cost."),
             }),
             &[
                 "name",
@@ -37,6 +38,7 @@ pub(super) const TOOL: Tool = Tool {
                 "executors",
                 "max_concurrent",
                 "timeout_minutes_max",
+                "budget_usd_max",
             ],
         );
         object(
@@ -86,8 +88,10 @@ fn entry(project: &ProjectView) -> (String, Value) {
     marks.extend(project.dirty.map(|dirty| if dirty { "dirty" } else { "clean" }.to_owned()));
     marks.push(executors.join("/"));
     marks.push(format!(
-        "{} at once, {} min each",
-        project.max_concurrent, project.timeout_minutes_max
+        "{} at once, {} min and {} each",
+        project.max_concurrent,
+        project.timeout_minutes_max,
+        dollars(project.budget_usd_max)
     ));
     let line = format!("{} ({}): {description}", project.name, marks.join(", "));
     let mut entry = json!({
@@ -97,6 +101,7 @@ fn entry(project: &ProjectView) -> (String, Value) {
         "executors": executors,
         "max_concurrent": project.max_concurrent,
         "timeout_minutes_max": project.timeout_minutes_max,
+        "budget_usd_max": project.budget_usd_max,
     });
     if let Some(branch) = branch {
         entry["branch"] = json!(branch);

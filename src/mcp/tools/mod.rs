@@ -12,6 +12,7 @@ mod list_projects;
 mod list_tasks;
 mod nearest;
 mod output;
+mod place;
 mod property;
 mod start_task;
 

@@ -70,6 +70,11 @@ pub(super) fn count(about: &str) -> Value {
     json!({ "type": "integer", "minimum": 0, "description": about })
 }
 
+/// A number, not negative.
+pub(super) fn number(about: &str) -> Value {
+    json!({ "type": "number", "minimum": 0, "description": about })
+}
+
 /// True or false.
 pub(super) fn flag(about: &str) -> Value {
     json!({ "type": "boolean", "description": about })
@@ -77,13 +82,13 @@ pub(super) fn flag(about: &str) -> Value {
 
 /// What a task has cost.
 pub(super) fn cost() -> Value {
-    let usd = json!({ "type": "number", "description": "US dollars." });
+    let usd = json!({ "type": "number", "description": "US dollars; left out while unknown." });
     let properties = json!({
         "usd": usd,
         "input_tokens": count("Tokens read."),
         "output_tokens": count("Tokens written."),
     });
-    object(properties, &["usd", "input_tokens", "output_tokens"])
+    object(properties, &["input_tokens", "output_tokens"])
 }
 
 /// The size of a change.

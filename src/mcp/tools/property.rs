@@ -28,6 +28,8 @@ pub(super) enum Kind {
     Choice(&'static [&'static str]),
     /// A whole number within these bounds.
     Integer { min: i64, max: i64 },
+    /// An amount of US dollars above zero and up to this.
+    Amount { max: f64 },
     /// True or false.
     Flag,
     /// The id of a task.
@@ -54,6 +56,9 @@ impl Property {
             Kind::Choice(words) => json!({ "type": "string", "enum": words }),
             Kind::Integer { min, max } => {
                 json!({ "type": "integer", "minimum": min, "maximum": max })
+            }
+            Kind::Amount { max } => {
+                json!({ "type": "number", "exclusiveMinimum": 0, "maximum": max })
             }
             Kind::Flag => json!({ "type": "boolean" }),
             Kind::TaskId => json!({ "type": "string", "pattern": ID_PATTERN }),
@@ -111,6 +116,10 @@ impl Property {
             Kind::Integer { min, max } => match whole(value) {
                 Some(number) if (min..=max).contains(&number) => Ok(()),
                 _ => wrong(&format!("a whole number from {min} to {max}")),
+            },
+            Kind::Amount { max } => match value.as_f64() {
+                Some(amount) if amount > 0.0 && amount <= max => Ok(()),
+                _ => wrong(&format!("a number above 0 and up to {max}")),
             },
             Kind::Flag if value.is_boolean() => Ok(()),
             Kind::Flag => wrong("true or false"),
@@ -194,6 +203,10 @@ impl<'a> Arguments<'a> {
 
     pub(super) fn number(self, name: &str) -> Option<u64> {
         self.0.get(name).and_then(whole).and_then(|number| u64::try_from(number).ok())
+    }
+
+    pub(super) fn amount(self, name: &str) -> Option<f64> {
+        self.0.get(name).and_then(Value::as_f64)
     }
 
     pub(super) fn flag(self, name: &str) -> bool {
@@ -326,6 +339,17 @@ mod tests {
         for value in
             [json!(-1), json!(46), json!(1.5), json!("5"), json!(true), json!(1e300), json!([])]
         {
+            assert!(!accepts(kind, &value), "{value}");
+        }
+    }
+
+    #[test]
+    fn amounts_are_above_nothing_and_within_their_bound() {
+        let kind = Kind::Amount { max: 100.0 };
+        for value in [json!(0.01), json!(1), json!(100)] {
+            assert!(accepts(kind, &value), "{value}");
+        }
+        for value in [json!(0), json!(-0.5), json!(100.01), json!("1"), json!(true), json!(1e300)] {
             assert!(!accepts(kind, &value), "{value}");
         }
     }

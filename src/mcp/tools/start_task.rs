@@ -6,16 +6,18 @@ use futures::FutureExt;
 use serde_json::json;
 
 use super::answer::{Answer, Next, PAGE_BYTES_MAX, ToolError, clean, one_line, page};
-use super::check_task::reason;
+use super::check_task::{estimate, reason};
 use super::nearest::nearest;
-use super::output::{about_a_task, flag, text, texts};
+use super::output::{about_a_task, count, flag, text, texts};
 use super::property::{Arguments, Kind, Property};
-use super::{Call, Hints, Tool, unavailable};
+use super::{Call, Hints, Tool, place, unavailable};
 use crate::mcp::tasks::{Admitted, NewTask, StartError};
-use crate::model::Scope;
+use crate::model::{Priority, Scope, dollars};
 
 /// Longest prompt, in bytes.
 const PROMPT_BYTES_MAX: usize = 102_400;
+/// More than any owner allows.
+const BUDGET_USD_MAX: f64 = 1_000_000.0;
 
 pub(super) const TOOL: Tool = Tool {
     name: "start_task",
@@ -75,6 +77,19 @@ pub(super) const TOOL: Tool = Tool {
             about: "A text of your own. A second call with the same key finds the first call's \
                     task instead of starting another: use it when repeating a call that got no answer.",
         },
+        Property {
+            name: "priority",
+            kind: Kind::Choice(&Priority::WORDS),
+            required: false,
+            about: "How urgent: where it stands in the queue when it has to wait. Left out, normal.",
+        },
+        Property {
+            name: "budget_usd",
+            kind: Kind::Amount { max: BUDGET_USD_MAX },
+            required: false,
+            about: "US dollars it may cost, less than the owner allows: it is ended there. Left \
+                    out, what list_projects names.",
+        },
     ],
     output: || {
         about_a_task(json!({
@@ -82,6 +97,8 @@ pub(super) const TOOL: Tool = Tool {
             "project": text("Where it works."),
             "executor": text("Which agent does it."),
             "notes": texts("What to know about how it was accepted."),
+            "place": count("Its place in the queue, from 1, while it waits."),
+            "estimate": text("How long such tasks usually take, when there are enough to tell."),
             "reason": text("Why it ended as it did, when it was over in time."),
             "answer": text("The agent's final answer, when it was there in time."),
         }))
@@ -99,6 +116,8 @@ async fn run(call: Call<'_>, arguments: Arguments<'_>) -> Result<Answer, ToolErr
         model: arguments.owned("model"),
         plan_only: arguments.flag("plan_only"),
         timeout: minutes.map(|minutes| Duration::from_secs(minutes * 60)),
+        priority: arguments.text("priority").and_then(Priority::named).unwrap_or_default(),
+        budget_usd: arguments.amount("budget_usd"),
         idempotency_key: arguments.owned("idempotency_key"),
         caller: call.principal.caller.clone(),
     };
@@ -120,6 +139,11 @@ async fn run(call: Call<'_>, arguments: Arguments<'_>) -> Result<Answer, ToolErr
     answer.fact("executor", task.spec.executor.as_str());
     let verb = if existing { "Found the task that this key started" } else { "Started" };
     answer.line(format!("{verb}: {} in {}.", task.spec.executor, task.spec.project));
+    if let Some(usd) = task.spec.budget_usd {
+        answer.line(format!("It may cost {}.", dollars(usd)));
+    }
+    estimate(&mut answer, &task);
+    Box::pin(place::tell(&mut answer, &call, &task)).await?;
     let notes: Vec<String> = notes.iter().take(10).map(|note| one_line(note, 300)).collect();
     for note in &notes {
         answer.line(format!("Note: {note}"));

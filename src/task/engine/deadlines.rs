@@ -30,6 +30,8 @@ impl Engine {
                 tracing::warn!(task = %id, %error, "could not end a task whose time is up");
             }
         }
+        // What a crash or a new configuration left to be stopped.
+        self.stop_what_is_over_budget().await;
         let expired: Vec<RequestId> = self
             .active
             .values()

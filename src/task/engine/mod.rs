@@ -1,7 +1,9 @@
 //! The actor that owns the state of every unfinished task: its loop, admission, starting and
 //! ending. The other things it does are in the files below, one idea each.
 mod answers;
+mod brake;
 mod deadlines;
+mod places;
 mod progress;
 mod recovery;
 
@@ -9,14 +11,14 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::admission::{self, Admission};
 use super::drive::Driver;
 use super::error::{AnswerError, CancelError, StartError};
-use super::handle::{Admitted, EngineHandle, NewTask};
+use super::handle::{Admitted, EngineHandle, NewTask, Standing};
 use super::news::News;
 use super::queue::{Queue, Waiting};
 use super::report;
@@ -98,6 +100,7 @@ pub struct Engine {
     inbox: mpsc::Receiver<Message>,
     own: mpsc::WeakSender<Message>,
     queue: Queue,
+    standing: watch::Sender<Standing>,
     active: HashMap<TaskId, Active>,
     drivers: TaskTracker,
     detach: CancellationToken,
@@ -118,7 +121,8 @@ impl Engine {
         surroundings: Surroundings,
     ) -> Result<EngineHandle, StoreError> {
         let (sender, inbox) = mpsc::channel(INBOX);
-        let handle = EngineHandle { inbox: sender, store: store.clone() };
+        let (standing, seen) = watch::channel(Standing::default());
+        let handle = EngineHandle { inbox: sender, store: store.clone(), standing: seen };
         let mut engine = Self {
             store,
             clock,
@@ -128,12 +132,14 @@ impl Engine {
             inbox,
             own: handle.inbox.downgrade(),
             queue: Queue::default(),
+            standing,
             active: HashMap::new(),
             drivers: TaskTracker::new(),
             detach: CancellationToken::new(),
             stopping: None,
         };
         engine.recover()?;
+        engine.tell_standing();
         tokio::spawn(engine.run());
         Ok(handle)
     }
@@ -153,6 +159,7 @@ impl Engine {
                 () = clock.sleep(nap) => self.look_at_the_clock().await,
             }
             self.start_waiting().await;
+            self.tell_standing();
         }
         self.leave().await;
     }
@@ -161,7 +168,10 @@ impl Engine {
         // A reply that nobody waits for any more is that caller's choice.
         match message {
             Message::Start { new, reply } => {
-                let _ = reply.send(self.admit(*new).await);
+                let admitted = self.admit(*new).await;
+                // Whoever is told that a task waits may ask for its place.
+                self.tell_standing();
+                let _ = reply.send(admitted);
             }
             Message::Cancel { id, by, reply } => {
                 let reason = CancelReason::Requested { by };
@@ -190,13 +200,17 @@ impl Engine {
         if self.stopping.is_some() {
             return Err(StartError::ShuttingDown);
         }
-        let Admission { spec, notes } = admission::check(new, &self.settings, &self.surroundings)?;
+        let Admission { mut spec, rules, notes } =
+            admission::check(new, &self.settings, &self.surroundings)?;
         if let Some(task) = admission::earlier(&self.store, &spec)? {
             return Ok(Admitted { task, existing: true, notes });
         }
         if self.queue.len() >= self.settings.queued_max {
             return Err(StartError::QueueFull(self.queue.len()));
         }
+        let spent = self.spent()?;
+        self.brake(&rules).check_day(&spent)?;
+        spec.estimate = self.store.read(|tx| tx.estimate(&spec))?;
         let now = self.clock.now();
         let mut task = Task {
             id: TaskId::random(&*self.entropy),
@@ -212,8 +226,8 @@ impl Engine {
             run: None,
         };
         // One that need not wait begins with the commit that accepts it.
-        let rules = self.rules_of(&task).ok().filter(|rules| self.has_room(rules));
-        let begun = rules.as_ref().and_then(|_| task.state.clone().start(now).ok());
+        let is_first = self.queue.is_first(&Waiting::of(&task), self.room(&spent));
+        let begun = task.state.clone().start(now).ok().filter(|_| is_first);
         let mut events: Vec<_> =
             notes.iter().cloned().map(|text| EventKind::Note { text }).collect();
         let insert = move |tx: &mut crate::store::WriteTx<'_>| {
@@ -231,46 +245,11 @@ impl Engine {
         };
         let (task, begun) = self.store.write(insert).await?;
         tracing::info!(task = %task.id, project = task.spec.project, "task accepted");
-        if let (Some(begun), Some(rules)) = (begun, rules) {
-            self.drive(begun, rules, Start::Fresh, Vec::new());
-        } else {
-            let project = task.spec.project.clone();
-            self.queue.push(Waiting { id: task.id.clone(), project });
+        match begun {
+            Some(begun) => self.drive(begun, rules, Start::Fresh, Vec::new()),
+            None => self.queue.push(Waiting::of(&task)),
         }
         Ok(Admitted { task, existing: false, notes })
-    }
-
-    /// Whether a new task of a project may begin at once; whoever waits already comes first.
-    fn has_room(&self, rules: &ProjectRules) -> bool {
-        let of_project = self.active.values().filter(|it| it.task.spec.project == rules.name);
-        self.queue.len() == 0
-            && self.active.len() < self.settings.max_concurrent
-            && of_project.count() < rules.max_concurrent
-    }
-
-    async fn start_waiting(&mut self) {
-        if self.stopping.is_some() {
-            return;
-        }
-        while let Some(waiting) = self.next_waiting() {
-            if let Err(error) = self.begin(&waiting.id).await {
-                tracing::warn!(task = %waiting.id, %error, "could not start; will try again");
-                self.queue.push(waiting);
-                return;
-            }
-        }
-    }
-
-    fn next_waiting(&mut self) -> Option<Waiting> {
-        let mut running: HashMap<String, usize> = HashMap::new();
-        for active in self.active.values() {
-            *running.entry(active.task.spec.project.clone()).or_default() += 1;
-        }
-        let free = self.settings.max_concurrent.saturating_sub(self.active.len());
-        let workspaces = self.surroundings.workspaces.clone();
-        let limit_of =
-            |project: &str| workspaces.rules(Some(project)).map_or(1, |rules| rules.max_concurrent);
-        self.queue.take(free, &running, limit_of)
     }
 
     async fn begin(&mut self, id: &TaskId) -> Result<(), StoreError> {
@@ -304,12 +283,14 @@ impl Engine {
         // The engine runs as long as somebody holds a handle; without one nothing can be driven.
         let Some(engine) = self.own.upgrade() else { return };
         let cancel = CancellationToken::new();
+        let allowance = self.allowance(&task, &rules);
         let driver = Driver {
             engine,
             clock: self.clock.clone(),
             surroundings: self.surroundings.clone(),
             rules,
             output_bytes_max: self.settings.output_bytes_max,
+            allowance,
             commands: received,
             cancel: cancel.clone(),
             detach: self.detach.clone(),

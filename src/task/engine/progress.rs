@@ -3,9 +3,10 @@ use uuid::Uuid;
 
 use super::{Engine, OpenRequest};
 use crate::clock::Entropy;
-use crate::executor::{Ended, Report};
+use crate::executor::{Ended, Item, Report};
 use crate::model::{
-    End, EventKind, Failure, FailureKind, Outcome, Phase, Run, Task, TaskId, Verdict as Judgement,
+    End, EventKind, Failure, FailureKind, Outcome, Phase, Run, Task, TaskId, TaskState,
+    Verdict as Judgement,
 };
 use crate::store::StoreError;
 use crate::task::news::{NewsKind, Verdict};
@@ -46,7 +47,8 @@ impl Engine {
         let Ok(state) = task.state.clone().advance(Phase::Agent) else {
             // Cancelled meanwhile: there is nothing to collect and nobody to end.
             let outcome = Outcome::default();
-            let end = End { verdict: Judgement::Completed, outcome };
+            let verdict = Judgement::Unknown(report::WITHOUT_AGENT.to_owned());
+            let end = End { verdict, outcome };
             return self.finish(task, end, events).await;
         };
         task.run = Some(Run {
@@ -73,6 +75,7 @@ impl Engine {
         let now = self.clock.now();
         let expires_at = now.after(self.settings.request_timeout);
         let entropy = self.entropy.clone();
+        let costs = report.items.iter().any(|item| matches!(item, Item::Usage { .. }));
         let change = move |tx: &mut crate::store::WriteTx<'_>| {
             report::apply(tx, task, report, &*entropy, expires_at)
         };
@@ -81,6 +84,9 @@ impl Engine {
             active.open = open.iter().map(OpenRequest::of).collect();
         }
         self.keep(&task);
+        if costs {
+            self.stop_what_is_over_budget().await;
+        }
         Ok(Verdict::GoOn(Box::new(task)))
     }
 
@@ -123,7 +129,16 @@ impl Engine {
         let id = task.id.clone();
         if let Ok(state) = task.state.clone().end(end, self.clock.now()) {
             events.push(report::ended(&state));
-            let task = self.save(task, state, events).await?;
+            let worked = report::worked(&task, self.clock.now());
+            let close = move |tx: &mut crate::store::WriteTx<'_>| {
+                let mut task = Task { state, ..task };
+                if let (TaskState::Completed { .. }, Some(millis)) = (&task.state, worked) {
+                    tx.add_duration(&task.spec, millis)?;
+                }
+                tx.update_task(&mut task, &events)?;
+                Ok::<_, StoreError>(task)
+            };
+            let task = self.store.write(close).await?;
             tracing::info!(task = %id, state = task.state.name(), "task over");
         }
         self.active.remove(&id);

@@ -1,7 +1,7 @@
 //! Taking up what an earlier gateway left.
 use super::{Engine, NO_ANSWER, OpenRequest};
 use crate::executor::{Command, Pace, Start};
-use crate::model::{Decision, Request, RequestState, Task, TaskState};
+use crate::model::{Decision, ProjectBudget, Request, RequestState, Task, TaskState};
 use crate::store::StoreError;
 use crate::task::queue::Waiting;
 use crate::task::settings::ProjectRules;
@@ -10,8 +10,7 @@ impl Engine {
     pub(super) fn recover(&mut self) -> Result<(), StoreError> {
         for task in self.store.read(|tx| tx.unfinished_tasks())? {
             if task.state == TaskState::Queued {
-                let waiting = Waiting { id: task.id.clone(), project: task.spec.project.clone() };
-                self.queue.push(waiting);
+                self.queue.push(Waiting::of(&task));
                 continue;
             }
             let requests = self.store.read(|tx| tx.requests_of(&task.id))?;
@@ -19,6 +18,19 @@ impl Engine {
             self.take_up(task, &requests);
         }
         Ok(())
+    }
+
+    /// The rules of a task's project; one that left the configuration does not take its running tasks
+    /// along, and allows them nothing.
+    pub(super) fn rules_or_none(&self, task: &Task) -> ProjectRules {
+        self.rules_of(task).unwrap_or_else(|_| ProjectRules {
+            name: task.spec.project.clone(),
+            executor: task.spec.executor.clone(),
+            max_concurrent: 1,
+            allowed_tools: Vec::new(),
+            trust_project_config: false,
+            budget: ProjectBudget::default(),
+        })
     }
 
     /// Takes up a task that an earlier gateway was driving.
@@ -32,14 +44,7 @@ impl Engine {
             .map(OpenRequest::of)
             .collect();
         let cancelling = matches!(task.state, TaskState::Cancelling { .. });
-        // A project that left the configuration does not take its running tasks along.
-        let rules = self.rules_of(&task).unwrap_or_else(|_| ProjectRules {
-            name: task.spec.project.clone(),
-            executor: task.spec.executor.clone(),
-            max_concurrent: 1,
-            allowed_tools: Vec::new(),
-            trust_project_config: false,
-        });
+        let rules = self.rules_or_none(&task);
         self.drive(task, rules, start, open);
         for request in requests {
             if let Some(decision) = undelivered(request) {
