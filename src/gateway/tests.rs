@@ -7,14 +7,16 @@ use std::time::Duration;
 use gateway_os::folders::Folders;
 
 use super::admin::{Call, CallErrorKind};
+use super::workspaces::ProjectWorkspaces;
 use super::{Gateway, Owner, Setup};
 use crate::clock::{OsEntropy, SeededEntropy, SystemClock};
 use crate::config::{Config, Overrides};
 use crate::model::testing::a_task;
 use crate::model::{
-    Client, ClientKind, Device, DeviceId, ProjectAccess, Registration, RequestId, Scopes, Task,
-    TaskId, TaskState, TokenDigest,
+    Client, ClientKind, Device, DeviceId, ProjectAccess, ProjectBudget, Registration, RequestId,
+    Scopes, Task, TaskId, TaskState, TokenDigest,
 };
+use crate::task::{Budget, Workspaces as _};
 
 mod trace;
 
@@ -347,6 +349,29 @@ async fn a_revoked_device_is_told_as_such_and_is_no_device_any_more() {
     revoke("all").await.unwrap();
     assert_eq!(states().await, ["revoked"; 3]);
     assert_eq!(revoke("all").await.unwrap()["revoked"], serde_json::json!([]));
+}
+
+#[test]
+fn every_budget_of_the_configuration_reaches_the_engine() {
+    let folder = tempfile::tempdir().unwrap();
+    let project = folder.path().join("alpha");
+    std::fs::create_dir(&project).unwrap();
+    let more = format!(
+        "budget.per_task_usd = 4\nbudget.per_day_usd = 20\nprojects.alpha.path = {project:?}\n\
+         projects.alpha.budget = {{ per_task_usd = 2.5, per_day_usd = 7, turns = 30, minutes = 45 }}\n"
+    );
+    let Setup { loaded, folders, env, clock, .. } =
+        setup_that_reads(folder.path(), Arc::new(Mutex::new(more)));
+    let engine = super::settings::of_engine(&loaded.config, &folders);
+    assert_eq!(engine.budget, Budget { per_task_usd: 4.0, per_day_usd: 20.0 });
+    let workspaces = ProjectWorkspaces::new(&loaded.config, &folders, &env, clock);
+    let expected = ProjectBudget {
+        per_task_usd: Some(2.5),
+        per_day_usd: Some(7.0),
+        turns: Some(30),
+        minutes: Some(45),
+    };
+    assert_eq!(workspaces.rules(Some("alpha")).unwrap().budget, expected);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
