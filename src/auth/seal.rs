@@ -122,6 +122,11 @@ mod tests {
     }
 
     #[test]
+    fn the_key_shows_nowhere() {
+        assert_eq!(format!("{:?}", SealingKey([7; 32])), "SealingKey(..)");
+    }
+
+    #[test]
     fn no_changed_byte_and_no_other_key_opens_it() {
         let now = Timestamp::from_millis(0);
         let key = SealingKey::random(&SeededEntropy::new(1));

@@ -401,6 +401,17 @@ mod tests {
     }
 
     #[test]
+    fn digests_show_nowhere_and_reasons_are_stored_by_their_names() {
+        assert_eq!(format!("{:?}", TokenDigest::from_bytes([7; 32])), "TokenDigest(..)");
+        let names = ["code_replayed", "refresh_replayed", "by_client", "by_owner"];
+        assert_eq!(RevocationReason::ALL.map(RevocationReason::name), names);
+        for reason in RevocationReason::ALL {
+            assert_eq!(RevocationReason::from_name(reason.name()), Some(reason));
+        }
+        assert_eq!(RevocationReason::from_name("by_nobody"), None);
+    }
+
+    #[test]
     fn the_newest_refresh_token_rotates_until_it_ends() {
         let newest = token(TokenKind::Refresh, 5, None);
         assert_eq!(family().judge_refresh(&newest, at(9_999)), RefreshVerdict::Rotate);

@@ -109,6 +109,9 @@ mod tests {
             "client_id": ID, "client_name": "App", "redirect_uris": ["http://localhost/callback"]
         });
         assert!(read(&small).is_ok());
+        let mut many = document();
+        many["redirect_uris"] = json!(vec!["https://app.example/cb"; 32]);
+        assert_eq!(read(&many).unwrap().redirect_uris.len(), 32);
     }
 
     #[test]
