@@ -4,6 +4,7 @@
 //! `Unsupported` whose text names what is missing, never a silent success. Only Linux is claimed.
 //!
 //! No module reads the environment, the clock or a configuration: what they need is a parameter.
+pub mod beneath;
 pub mod children;
 pub mod control;
 pub mod disk;
