@@ -179,7 +179,7 @@ impl Workspaces {
     }
 }
 
-async fn page(
+pub(super) async fn page(
     git: &Git,
     call: &(dyn Fn() -> Call + Sync),
     base: &Oid,

@@ -2,6 +2,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::apply::ApplyRefusal;
 use super::branch::{BranchName, InvalidBranch};
 use super::git::GitError;
 
@@ -40,10 +41,38 @@ pub enum ProjectError {
     #[error("a bare repository has no folder to work in")]
     BareInPlace,
     /// The base that was asked for does not exist.
-    #[error("the project has no branch or commit {0:?}")]
-    UnknownBase(String),
+    #[error("the project has no branch {asked:?}{}", nearest.as_ref().map_or_else(String::new, |near| format!("; did you mean {near:?}?")))]
+    UnknownBase {
+        /// The name that was asked for, shortened.
+        asked: String,
+        /// The nearest name there is.
+        nearest: Option<String>,
+    },
+    /// A base was asked for where a task cannot begin from one.
+    #[error("a task cannot begin from another branch here: {0}")]
+    NoBaseHere(&'static str),
+    /// Finished work could not be applied.
+    #[error(transparent)]
+    Apply(#[from] ApplyRefusal),
+    /// The file may hold secrets.
+    #[error("files of this name may hold secrets and are not shown")]
+    Sensitive,
+    /// The file does not exist.
+    #[error("there is no such file")]
+    NoSuchFile,
+    /// What stands there has no lines to read.
+    #[error("it is {0}")]
+    NotAFile(&'static str),
+    /// The file is too large to read.
+    #[error("the file has {bytes} bytes, more than the {bytes_max} that are read")]
+    FileTooLarge {
+        /// Its size.
+        bytes: u64,
+        /// The most.
+        bytes_max: u64,
+    },
     /// The path cannot be inside a repository.
-    #[error("a path inside a repository is relative, without `..` and NUL")]
+    #[error("the path leads out of the project: it is relative, without `..` and NUL")]
     BadPath,
     /// The task's id cannot be part of a branch's and a folder's name.
     #[error("a task id has 1 to 64 letters, digits and dashes and begins with none")]
@@ -137,7 +166,13 @@ impl ProjectError {
             )
             | Self::ShuttingDown
             | Self::BareInPlace
-            | Self::UnknownBase(_)
+            | Self::UnknownBase { .. }
+            | Self::NoBaseHere(_)
+            | Self::Apply(_)
+            | Self::Sensitive
+            | Self::NoSuchFile
+            | Self::NotAFile(_)
+            | Self::FileTooLarge { .. }
             | Self::BadPath
             | Self::BadTaskId
             | Self::Branch(_)
@@ -159,11 +194,21 @@ impl ProjectError {
             Self::ShuttingDown => "try again when the gateway is up",
             Self::BadRepository { .. } => "run `git status` and `git fsck` in the project",
             Self::BareInPlace => "set `isolation = \"clone\"` for the project",
-            Self::UnknownBase(_) => "`git branch` in the project shows its branches",
-            Self::BadPath => "give a path as the list of changed files shows it",
+            Self::UnknownBase { .. } => "`git branch` in the project shows its branches",
+            Self::NoBaseHere(_) => "leave `base_branch` out",
+            Self::Apply(refusal) => refusal.hint(),
+            Self::Sensitive => "the owner can look at it on the workstation",
+            Self::NoSuchFile => {
+                "give the path from the project's folder on; a task can be asked to list files"
+            }
+            Self::NotAFile(_) => "give the path of a regular file",
+            Self::FileTooLarge { .. } => "ask a task to look into it",
+            Self::BadPath => "give a path from the project's folder on, as lists of files show it",
             Self::BadTaskId => "use the id that `start_task` returned",
             Self::Branch(_) => "correct `branch_prefix` of the project",
-            Self::BranchExists(_) => "rename or delete that branch, then settle the task again",
+            Self::BranchExists(_) => {
+                "rename or delete that branch, then keep the task's work as a branch again"
+            }
             Self::BranchBlocked { .. } => "set another `branch_prefix` for the project",
             Self::WorkDirInUse(_) => "settle and remove that task's work first",
             Self::NoWorkspace(_) => "its work was removed; the branch in the project may remain",

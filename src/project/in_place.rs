@@ -72,7 +72,7 @@ impl Workspaces {
         workspace.base = match &seen {
             Some(Seen { head: Some(head), .. }) => Base::Commit(head.clone()),
             Some(_) => Base::Empty,
-            None => self.base(order, view, None).await?,
+            None => self.base(order.base, view, None).await?,
         };
         workspace.notes =
             [Note::InPlace].into_iter().chain(notes(repository, &workspace.base)).collect();

@@ -15,9 +15,11 @@
 //! A folder without git gets a repository of its own holding a copy (or, with
 //! [`Isolation::None`], a record of its content), so that its diff works the same way.
 mod agent;
+mod apply;
 mod author;
 mod bare;
 mod branch;
+mod checkout;
 mod diff;
 mod error;
 mod git;
@@ -25,6 +27,7 @@ mod import;
 mod in_place;
 mod index;
 mod inspect;
+mod kept;
 mod leftovers;
 mod name;
 mod note;
@@ -35,13 +38,16 @@ mod path;
 mod platform;
 mod prepare;
 mod publish;
+mod read;
 mod registry;
 mod remove;
+mod sensitive;
 mod settle;
 #[cfg(test)]
 mod tests;
 mod view;
 mod workspace;
+pub use self::apply::{ApplyRefusal, Merged, Work};
 pub use self::branch::{BranchName, BranchPrefix, InvalidBranch};
 pub use self::diff::{Diff, DiffOptions, DiffStat, FileChange};
 pub use self::error::ProjectError;
@@ -53,6 +59,7 @@ pub use self::oid::{ObjectFormat, Oid};
 pub use self::path::RepoPath;
 pub use self::prepare::{BaseSpec, Order};
 pub use self::publish::Published;
+pub use self::read::{Excerpt, Lines};
 pub use self::registry::{Isolation, Project, Registry, RegistryError};
 pub use self::remove::Removal;
 pub use self::settle::{Commit, Settled};

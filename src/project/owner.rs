@@ -49,6 +49,8 @@ pub(super) struct Settings {
     pub(super) reftable: bool,
     /// Whether objects may be missing because they were never fetched.
     pub(super) partial: bool,
+    /// Whether its own HEAD stands for no working tree.
+    pub(super) bare: bool,
     /// Lines `key = value` of the section `core` that decide how files compare with objects.
     pub(super) core: Vec<(&'static str, &'static str)>,
 }
@@ -78,6 +80,7 @@ impl Settings {
                 "extensions.objectformat" if value == "sha256" => out.format = ObjectFormat::Sha256,
                 "extensions.refstorage" => out.reftable = value.starts_with("reftable"),
                 "extensions.partialclone" => out.partial = true,
+                "core.bare" => out.bare = value == "true",
                 _ if key.starts_with("remote.") && key.ends_with(".promisor") => {
                     out.partial |= value == "true";
                 }
@@ -293,7 +296,7 @@ fn common_dir(git_dir: &Path) -> Result<PathBuf, ProjectError> {
     common.canonicalize().map_err(|_| bad())
 }
 
-fn is_git_dir(dir: &Path) -> bool {
+pub(super) fn is_git_dir(dir: &Path) -> bool {
     dir.join("HEAD").is_file() && dir.join("objects").is_dir() && dir.join("refs").is_dir()
 }
 

@@ -17,7 +17,7 @@ use super::objects;
 use super::oid::Oid;
 use super::owner::{OwnerRepository, Settings, small_file};
 use super::platform;
-use super::registry::{Isolation, Project};
+use super::registry::{Isolation, Project, nearest};
 use super::view::{View, copy_if_there};
 use super::workspace::{Base, Limits, Workspace, Workspaces, blocking};
 use crate::clock::Timestamp;
@@ -117,7 +117,11 @@ impl Workspaces {
                 try_join(author::read(&self.git, Some(repository)), view.refs_and_head(&self.git))
                     .await?;
             blocked(&plan.workspace.branch, &refs)?;
-            plan.workspace.base = self.base(order, view, head).await?;
+            plan.workspace.base = self.base(order.base, view, head).await?;
+            plan.workspace.base_branch = match order.base {
+                BaseSpec::Head => view.branch(),
+                BaseSpec::Branch(name) => name.parse().ok(),
+            };
             plan.workspace.notes = notes(repository, &plan.workspace.base);
             plan.identity = author.identity;
             plan.excludes = author.excludes;
@@ -162,6 +166,7 @@ impl Workspaces {
                 isolation: project.isolation,
                 publishable: false,
                 base: Base::Empty,
+                base_branch: None,
                 branch,
                 format: super::oid::ObjectFormat::Sha1,
                 comparing: Vec::new(),
@@ -180,21 +185,45 @@ impl Workspaces {
     /// What the task begins from; `head` is where HEAD stands, when that is known.
     pub(super) async fn base(
         &self,
-        order: &Order<'_>,
+        from: BaseSpec<'_>,
         view: &View,
         head: Option<Oid>,
     ) -> Result<Base, ProjectError> {
-        let BaseSpec::Branch(name) = order.base else {
+        let BaseSpec::Branch(name) = from else {
             let head = match head {
                 Some(head) => Some(head),
                 None => view.commit(&self.git, "HEAD").await?,
             };
             return Ok(head.map_or(Base::Empty, Base::Commit));
         };
-        let unknown = || ProjectError::UnknownBase(name.chars().take(200).collect());
-        let branch: BranchName = name.parse().map_err(|_| unknown())?;
-        let commit = view.commit(&self.git, &branch.reference()).await?;
-        commit.map(Base::Commit).ok_or_else(unknown)
+        let unknown = |nearest| {
+            let asked = name.chars().take(200).collect();
+            ProjectError::UnknownBase { asked, nearest }
+        };
+        let branch: BranchName = name.parse().map_err(|_| unknown(None))?;
+        if let Some(commit) = view.commit(&self.git, &branch.reference()).await? {
+            return Ok(Base::Commit(commit));
+        }
+        let refs = view.refs(&self.git).await?;
+        let branches = refs.iter().filter_map(|(_, name)| name.strip_prefix("refs/heads/"));
+        Err(unknown(nearest(name, branches).map(str::to_owned)))
+    }
+
+    /// Whether a task of `project` can begin from the branch `name`.
+    ///
+    /// # Errors
+    ///
+    /// [`ProjectError::UnknownBase`] with the nearest branch, [`ProjectError::NoBaseHere`], or what
+    /// kept git from telling.
+    pub async fn check_base(&self, project: &Project, name: &str) -> Result<(), ProjectError> {
+        if project.isolation == Isolation::None {
+            let why = "its tasks work in the project's own folder as it is";
+            return Err(ProjectError::NoBaseHere(why));
+        }
+        let Some((_, view)) = self.view(project).await? else {
+            return Err(ProjectError::NoBaseHere("the project has no git"));
+        };
+        self.base(BaseSpec::Branch(name), &view, None).await.map(|_| ())
     }
 
     /// Fills the tree with the base and remembers what the disk says of each file. The clone's own
@@ -304,6 +333,7 @@ impl Plan {
                 isolation: Isolation::None,
                 publishable: false,
                 base: Base::Empty,
+                base_branch: None,
                 branch,
                 format: repository.settings.format,
                 comparing: repository.settings.record(),

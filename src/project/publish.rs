@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use super::branch::BranchName;
 use super::error::{Doing, ProjectError};
-use super::git::{GitError, Stdin};
+use super::git::{Call, GitError, Stdin};
 use super::import::pack;
 use super::oid::{self, Oid};
 use super::owner::OwnerRepository;
@@ -83,7 +83,7 @@ impl Workspaces {
     }
 
     /// Puts the objects that the owner lacks into the owner's store.
-    async fn hand_over(
+    pub(super) async fn hand_over(
         &self,
         workspace: &Workspace,
         repository: &OwnerRepository,
@@ -101,26 +101,9 @@ impl Workspaces {
             .prefix("outgoing-")
             .tempdir_in(&scratch)
             .doing("making a folder in", &scratch)?;
-        let stem = dir.path().join("pack");
-        let call = workspace.call("pack-objects");
         let range = oid::range(head, &known);
-        if let Some(file) = pack(&self.git, call, range, &stem, self.limits).await? {
-            let check = workspace
-                .call("index-pack")
-                .args([
-                    "--strict".into(),
-                    "-o".into(),
-                    dir.path().join("check.idx").into_os_string(),
-                ])
-                .arg(file.as_os_str())
-                .timeout(self.limits.git_timeout);
-            self.git.run(check).await.map_err(|error| match error {
-                GitError::Failed { message, .. } => ProjectError::Unsound(message),
-                other => other.into(),
-            })?;
-            let store = repository.objects().join("pack");
-            blocking(move || install(&file, &store)).await?;
-        }
+        let calls = (workspace.call("pack-objects"), workspace.call("index-pack"));
+        self.deliver(calls, range, dir.path(), repository).await?;
         // The owner's own store must now hold everything, whatever its `gc` did meanwhile.
         let whole = view
             .call("rev-list")
@@ -129,6 +112,30 @@ impl Workspaces {
             .timeout(self.limits.git_timeout);
         self.git.run(whole).await?;
         Ok(())
+    }
+
+    /// Packs what `range` selects with the first call, checks it with the second, and puts it into
+    /// the owner's store.
+    pub(super) async fn deliver(
+        &self,
+        (pack_objects, index_pack): (Call, Call),
+        range: String,
+        dir: &Path,
+        repository: &OwnerRepository,
+    ) -> Result<(), ProjectError> {
+        let stem = dir.join("pack");
+        let packed = pack(&self.git, pack_objects, range, &stem, self.limits).await?;
+        let Some(file) = packed else { return Ok(()) };
+        let check = index_pack
+            .args(["--strict".into(), "-o".into(), dir.join("check.idx").into_os_string()])
+            .arg(file.as_os_str())
+            .timeout(self.limits.git_timeout);
+        self.git.run(check).await.map_err(|error| match error {
+            GitError::Failed { message, .. } => ProjectError::Unsound(message),
+            other => other.into(),
+        })?;
+        let store = repository.objects().join("pack");
+        blocking(move || install(&file, &store)).await
     }
 
     /// Those of `tips` that the gateway's own git directory has too.

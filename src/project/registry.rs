@@ -216,21 +216,21 @@ impl Registry {
         let exact = name.parse::<ProjectName>().ok().and_then(|name| self.projects.get(&name));
         exact.ok_or_else(|| RegistryError::Unknown {
             asked: name.chars().filter(|c| !c.is_control()).take(64).collect(),
-            nearest: self.nearest(name),
+            nearest: nearest(name, self.projects.keys().map(ProjectName::as_str))
+                .and_then(|near| near.parse().ok()),
         })
     }
+}
 
-    fn nearest(&self, name: &str) -> Option<ProjectName> {
-        let asked: String = name.chars().take(64).collect::<String>().to_lowercase();
-        let near =
-            |known: &ProjectName| strsim::jaro_winkler(&asked, &known.as_str().to_lowercase());
-        self.projects
-            .keys()
-            .map(|known| (near(known), known))
-            .filter(|(score, _)| *score > 0.7)
-            .max_by(|a, b| a.0.total_cmp(&b.0))
-            .map(|(_, known)| known.clone())
-    }
+/// The nearest of `known` to `name`, when one is near enough to be meant.
+pub(super) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let asked: String = name.chars().take(64).collect::<String>().to_lowercase();
+    let near = |known: &str| strsim::jaro_winkler(&asked, &known.to_lowercase());
+    known
+        .map(|known| (near(known), known))
+        .filter(|(score, _)| *score > 0.7)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, known)| known)
 }
 
 fn checked_path(project: &Project, state: &Path) -> Result<PathBuf, RegistryError> {

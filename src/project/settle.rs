@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::agent::AgentRefs;
 use super::diff::{self, DiffStat, FileChange};
 use super::error::{Doing, ProjectError};
-use super::git::{GitError, Stdin};
+use super::git::{Call, GitError, Stdin};
 use super::import::{Import, Quarantine};
 use super::leftovers::{Scope, State, copy_index};
 use super::note::Note;
@@ -99,7 +99,7 @@ impl Workspaces {
         if let (Some(at), Some(tip)) = (&parent, &tips.branch)
             && at != tip
             && state.tree == parent_tree
-            && self.is_ancestor(workspace, at, tip).await?
+            && self.is_ancestor(workspace.call("merge-base"), at, tip).await?
         {
             parent_tree = self.tree(workspace, Some(tip)).await?;
             state.tree = parent_tree.clone();
@@ -263,16 +263,14 @@ impl Workspaces {
         workspace.tree_of(&self.git, of.unwrap_or(&empty)).await
     }
 
+    /// Whether `newer` contains `older`; `call` is one of `merge-base`.
     pub(super) async fn is_ancestor(
         &self,
-        workspace: &Workspace,
+        call: Call,
         older: &Oid,
         newer: &Oid,
     ) -> Result<bool, ProjectError> {
-        let call = workspace
-            .call("merge-base")
-            .args(["--is-ancestor", older.as_str(), newer.as_str()])
-            .accept(&[0, 1]);
+        let call = call.args(["--is-ancestor", older.as_str(), newer.as_str()]).accept(&[0, 1]);
         Ok(self.git.run(call).await?.code == 0)
     }
 
@@ -337,7 +335,7 @@ impl Workspaces {
         let commits = log.records().filter_map(commit_of).collect();
         if let Some(base) = base
             && base != tip
-            && !self.is_ancestor(workspace, base, tip).await?
+            && !self.is_ancestor(workspace.call("merge-base"), base, tip).await?
         {
             notes.push(Note::HistoryRewritten);
         }
@@ -367,9 +365,21 @@ impl Workspaces {
         now: Timestamp,
         durability: Durability,
     ) -> Result<Oid, ProjectError> {
-        let when = format!("{} +0000", now.as_secs().max(0));
         let call = workspace.call("commit-tree");
         let call = if durability == Durability::Synced { call.durable() } else { call };
+        self.commit_tree(call, tree, parent, message, now).await
+    }
+
+    /// [`Workspaces::commit`] with any number of parents; `call` is one of `commit-tree`.
+    pub(super) async fn commit_tree(
+        &self,
+        call: Call,
+        tree: &Oid,
+        parents: impl IntoIterator<Item = &Oid>,
+        message: &str,
+        now: Timestamp,
+    ) -> Result<Oid, ProjectError> {
+        let when = format!("{} +0000", now.as_secs().max(0));
         let mut call = call
             .env("GIT_AUTHOR_NAME", "gateway")
             .env("GIT_AUTHOR_EMAIL", "gateway@localhost")
@@ -378,7 +388,7 @@ impl Workspaces {
             .env("GIT_COMMITTER_EMAIL", "gateway@localhost")
             .env("GIT_COMMITTER_DATE", when)
             .arg(tree.as_str());
-        if let Some(parent) = parent {
+        for parent in parents {
             call = call.args(["-p", parent.as_str()]);
         }
         let answer = self.git.run(call.stdin(Stdin::Bytes(message.into()))).await?;

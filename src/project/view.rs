@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 use super::bare::{self, Identity};
+use super::branch::BranchName;
 use super::error::{Doing, ProjectError};
 use super::git::{Call, Git, Stdin};
 use super::leftovers::copy_index;
@@ -209,12 +210,69 @@ impl View {
     ///
     /// When it exists, is blocked by another, or git cannot write it.
     pub(super) async fn create(&self, git: &Git, name: &str, to: &Oid) -> Result<(), ProjectError> {
-        let command = format!("create {name}\0{to}\0");
+        self.change_ref(git, format!("create {name}\0{to}\0")).await
+    }
+
+    /// Moves a ref that must stand at `from`, or creates it when that is `None`.
+    ///
+    /// # Errors
+    ///
+    /// When it stands elsewhere, is locked, or git cannot write it.
+    pub(super) async fn advance(
+        &self,
+        git: &Git,
+        name: &str,
+        from: Option<&Oid>,
+        to: &Oid,
+    ) -> Result<(), ProjectError> {
+        match from {
+            Some(from) => self.change_ref(git, format!("update {name}\0{to}\0{from}\0")).await,
+            None => self.create(git, name, to).await,
+        }
+    }
+
+    /// Deletes a ref that must stand at `from`.
+    ///
+    /// # Errors
+    ///
+    /// As [`View::advance`].
+    pub(super) async fn delete(
+        &self,
+        git: &Git,
+        name: &str,
+        from: &Oid,
+    ) -> Result<(), ProjectError> {
+        self.change_ref(git, format!("delete {name}\0{from}\0")).await
+    }
+
+    async fn change_ref(&self, git: &Git, command: String) -> Result<(), ProjectError> {
         let call =
             self.call("update-ref").args(["--stdin", "-z"]).stdin(Stdin::Bytes(command.into()));
         git.run(call.durable()).await?;
         Ok(())
     }
+
+    /// Whether a ref stands for another one, which changing it would change.
+    ///
+    /// # Errors
+    ///
+    /// When git cannot tell.
+    pub(super) async fn is_symbolic(&self, git: &Git, name: &str) -> Result<bool, ProjectError> {
+        let call = self.call("symbolic-ref").arg("-q").arg(name).accept(&[0, 1]);
+        Ok(git.run(call).await?.code == 0)
+    }
+
+    /// The branch that the copy of HEAD names, where HEAD is a file.
+    pub(super) fn branch(&self) -> Option<BranchName> {
+        let head = small_file(&self.dir().join("HEAD")).ok()?;
+        branch_in(&head)
+    }
+}
+
+/// The branch that the text of a HEAD names.
+pub(super) fn branch_in(head: &[u8]) -> Option<BranchName> {
+    let name = std::str::from_utf8(head).ok()?.strip_prefix("ref: refs/heads/")?;
+    name.trim_end().parse().ok()
 }
 
 /// Copies a small regular file when there is one.

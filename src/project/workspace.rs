@@ -52,6 +52,9 @@ pub struct Workspace {
     pub publishable: bool,
     /// What its changes are counted against.
     pub base: Base,
+    /// The owner's branch that the base was taken from, when it was taken from one.
+    #[serde(default)]
+    pub base_branch: Option<BranchName>,
     /// The task's branch; in place it names only the gateway's own record.
     pub branch: BranchName,
     /// The hash of its objects.

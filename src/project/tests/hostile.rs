@@ -410,3 +410,94 @@ async fn a_task_that_reached_the_gateway_s_own_git_directory_runs_nothing_throug
     let read = |name: &str| fs::read_to_string(space.work_dir.join(name)).unwrap();
     assert_eq!(read("gateway.git/config"), read("wanted"));
 }
+
+/// A finished task with one new file, as merging and discarding need it.
+async fn finished(lab: &Lab, base: BaseSpec<'_>) -> (Workspace, Oid) {
+    let space = lab.try_prepare(base).await.unwrap();
+    fs::write(space.dir.join("new"), "x").unwrap();
+    let head = lab.settle(&space).await.head.unwrap();
+    lab.publish(&space).await;
+    (space, head)
+}
+
+fn work<'a>(space: &'a Workspace, head: &'a Oid) -> Work<'a> {
+    Work {
+        task_id: &space.task_id,
+        title: "Fix it",
+        workspace: Some(space),
+        branch: &space.branch,
+        base: &space.base,
+        base_branch: space.base_branch.as_ref(),
+        head: Some(head),
+        now: super::lab::now(),
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_run_by_choosing_a_base_merging_or_discarding() {
+    let lab = Lab::repository();
+    lab.in_owner(
+        "printf '* diff=evil merge=evil\n' > .gitattributes; git add .; git commit -qm attributes
+         git branch side; git update-ref refs/heads/-x HEAD",
+    );
+    trap(&lab, &lab.owner);
+    lab.spaces.check_base(&lab.project, "side").await.unwrap();
+    lab.spaces.check_base(&lab.project, "-x").await.unwrap_err();
+    let (one, first) = finished(&lab, BaseSpec::Head).await;
+    let (two, second) = finished(&lab, BaseSpec::Branch("side")).await;
+    let (three, third) = finished(&lab, BaseSpec::Branch("side")).await;
+    // Both sides moved, so that a real merge is made; then the tree moves along.
+    fs::write(three.dir.join("other"), "x").unwrap();
+    let third = lab.spaces.settle(&three, super::lab::now()).await.unwrap().head.unwrap_or(third);
+    let merged = lab.spaces.merge(&lab.project, &work(&two, &second)).await.unwrap();
+    assert!(!merged.files_moved);
+    lab.spaces.merge(&lab.project, &work(&three, &third)).await.unwrap();
+    let merged = lab.spaces.merge(&lab.project, &work(&one, &first)).await.unwrap();
+    assert!(merged.files_moved && lab.owner.join("new").exists());
+    for (space, head) in [(&one, &first), (&two, &second)] {
+        lab.spaces.discard(Some(&lab.project), &work(space, head)).await.unwrap();
+    }
+    lab.assert_nothing_ran();
+}
+
+#[tokio::test]
+async fn a_branch_beginning_with_a_dash_is_no_base_and_no_target() {
+    let lab = Lab::repository();
+    lab.in_owner("git update-ref refs/heads/--exec=x HEAD");
+    let refused = lab.try_prepare(BaseSpec::Branch("--exec=x")).await.unwrap_err();
+    assert!(matches!(refused, ProjectError::UnknownBase { .. }), "{refused}");
+    fs::write(lab.owner.join(".git/HEAD"), "ref: refs/heads/--exec=x\n").unwrap();
+    let (space, head) = finished(&lab, BaseSpec::Head).await;
+    assert_eq!(space.base_branch, None);
+    let refused = lab.spaces.merge(&lab.project, &work(&space, &head)).await.unwrap_err();
+    assert!(matches!(refused, ProjectError::Apply(ApplyRefusal::NoTarget)), "{refused}");
+}
+
+#[tokio::test]
+async fn a_merge_writes_through_no_link_of_the_owner_s_tree() {
+    let lab = Lab::repository();
+    let outside = lab.dir.path().join("outside");
+    fs::create_dir(&outside).unwrap();
+    let space = lab.prepare().await;
+    lab.sh(&space.dir, "mkdir d; echo x > d/new; mkdir -p deep/er; echo x > deep/er/new");
+    let head = lab.settle(&space).await.head.unwrap();
+    lab.publish(&space).await;
+    for link in ["d", "deep"] {
+        lab.in_owner(&format!("rm -rf d deep; ln -s ../outside {link}; mkdir -p ../outside/er"));
+        let refused = lab.spaces.merge(&lab.project, &work(&space, &head)).await.unwrap_err();
+        let in_the_way = matches!(refused, ProjectError::Apply(ApplyRefusal::InTheWay { .. }));
+        assert!(in_the_way, "{link}: {refused}");
+    }
+    assert_eq!(lab.sh(&outside, "find . -type f"), "");
+}
+
+#[tokio::test]
+async fn what_an_agent_put_into_git_s_own_folder_never_reaches_the_owner_s_by_merging() {
+    let lab = Lab::repository();
+    let space = lab.prepare().await;
+    lab.sh(&space.dir, "mkdir -p x/.GIT y; touch x/.GIT/config 'y/git~1'; echo ok > ok");
+    let head = lab.settle(&space).await.head.unwrap();
+    lab.publish(&space).await;
+    lab.spaces.merge(&lab.project, &work(&space, &head)).await.unwrap();
+    assert_eq!(lab.in_owner("cat ok; ls; git status --porcelain"), "ok\na.txt\nok\nsrc");
+}

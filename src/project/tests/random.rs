@@ -92,5 +92,43 @@ async fn lives(seeds: std::ops::Range<u64>) {
             let owners = lab.spaces.diff_published(&lab.project, &space.base, head, &options).await;
             assert_eq!(owners.expect(&what), lab.diff(&space).await, "{what}");
         }
+        merge(&lab, &space, settled.head.as_ref(), &what).await;
     }
+}
+
+/// Merges into whatever the owner's life has become: whole, or not at all.
+async fn merge(lab: &Lab, space: &Workspace, head: Option<&Oid>, what: &str) {
+    let work = Work {
+        task_id: &space.task_id,
+        title: "Fix it",
+        workspace: Some(space),
+        branch: &space.branch,
+        base: &space.base,
+        base_branch: space.base_branch.as_ref(),
+        head,
+        now: super::lab::now(),
+    };
+    let unknown = lab.in_owner("git ls-files -z --others | tr '\\0' '\\n'");
+    let mut before = lab.photo();
+    let merged = lab.spaces.merge(&lab.project, &work).await;
+    let mut after = lab.photo();
+    // Its time moves when git's lock is taken.
+    before.remove(std::path::Path::new(".git"));
+    after.remove(std::path::Path::new(".git"));
+    match merged {
+        Err(ProjectError::Apply(_)) => assert_eq!(after, before, "{what}"),
+        Err(other) => panic!("{other}\n{what}"),
+        Ok(merged) if merged.from.as_ref() == Some(&merged.to) => {
+            assert_eq!(after, before, "{what}");
+        }
+        Ok(merged) => {
+            assert_eq!(lab.in_owner("git status --porcelain -uno"), "", "{what}");
+            let at = lab.in_owner(&format!("git rev-parse {}", merged.into));
+            assert_eq!(at, merged.to.as_str(), "{what}");
+            for path in unknown.lines().map(std::path::Path::new) {
+                assert_eq!(after.get(path), before.get(path), "{} {what}", path.display());
+            }
+        }
+    }
+    lab.assert_nothing_ran();
 }

@@ -268,7 +268,7 @@ async fn a_base_branch_can_be_chosen_and_must_exist() {
     assert_eq!(fs::read_to_string(space.dir.join("a.txt")).unwrap(), "one\n");
     for bad in ["none", "--upload-pack=x", "old^{commit}", "HEAD", ""] {
         let refused = lab.try_prepare(BaseSpec::Branch(bad)).await.unwrap_err();
-        assert!(matches!(refused, ProjectError::UnknownBase(_)), "{bad}");
+        assert!(matches!(refused, ProjectError::UnknownBase { .. }), "{bad}");
     }
 }
 
