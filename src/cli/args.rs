@@ -1,10 +1,11 @@
 //! The command line. The names are fixed (DESIGN §4.1); a command is here when it works.
 use std::path::PathBuf;
 
-use clap::builder::{PathBufValueParser, TypedValueParser};
+use clap::builder::{PathBufValueParser, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::config::Span;
+use crate::model::Apply;
 use crate::qr::QrFormat;
 
 /// Hand work from Claude on your phone to the agents on your own machine.
@@ -196,6 +197,12 @@ pub struct StatusArgs {
     pub follow: bool,
 }
 
+/// What each way of applying work does.
+const APPLY_HELP: &str = "\
+merge    puts the work into the branch that the task began from; a clean working tree moves along
+branch   keeps it as a branch of its own
+discard  deletes its branch and its folder";
+
 /// `gateway tasks …`
 #[derive(Debug, Subcommand)]
 pub enum TasksCommand {
@@ -227,6 +234,15 @@ pub enum TasksCommand {
         /// Only the number of changed lines per file
         #[arg(long)]
         stat: bool,
+    },
+    /// Merge, keep or discard a finished task's work
+    #[command(after_help = APPLY_HELP)]
+    Apply {
+        #[command(flatten)]
+        task: TaskArg,
+        /// What is to become of it
+        #[arg(value_parser = apply_action())]
+        action: Apply,
     },
     /// Allow what a task's agent asks
     Approve(RequestArg),
@@ -371,6 +387,11 @@ pub enum ServiceCommand {
         #[arg(long)]
         print: bool,
     },
+}
+
+/// What is to become of a task's work.
+fn apply_action() -> impl TypedValueParser<Value = Apply> {
+    PossibleValuesParser::new(Apply::NAMES).try_map(|name| name.parse::<Apply>())
 }
 
 /// A path whose name tells the format of an image.

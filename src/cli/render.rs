@@ -171,6 +171,7 @@ pub(super) fn event_line(event: &Event, with_task: bool, colors: bool) -> String
         EventKind::Cancelling { reason } => format!("cancelling: {reason}"),
         EventKind::Settling => "collecting its work".to_owned(),
         EventKind::Note { text } => format!("note: {text}"),
+        EventKind::Applied(applied) => applied.to_string(),
         EventKind::Ended { state, summary } => format!("{state}: {summary}"),
     };
     let at = event.at.to_string();

@@ -3,10 +3,12 @@
 //!
 //! [`Gateway`] is a running one, [`Owner`] answers its owner, [`admin`] carries the owner's calls.
 pub mod admin;
+mod apply;
 mod authenticate;
 mod clients;
 mod devices;
 pub(crate) mod executors;
+mod files;
 #[cfg(feature = "testing")]
 pub mod fuzz;
 pub(crate) mod orphans;

@@ -8,18 +8,21 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use super::admin::{Call, CallError, CallErrorKind};
+use super::apply::{Hand, apply};
 use super::devices;
 use super::tools::Shown;
 use super::view::{EventPage, RequestView, StepPage, TaskDetail, TaskView};
 use super::workspaces::ProjectWorkspaces;
 use crate::auth::AuthorizationServer;
 use crate::clock::Clock;
-use crate::model::{Answer, Answerer, Decision, Request, RequestState, Task, TaskId};
+use crate::model::{Answer, Answerer, Apply, Decision, Request, RequestState, Task, TaskId};
 use crate::store::{Store, TaskFilter};
 use crate::task::{AnswerError, CancelError, EngineHandle, Standing};
 
 /// Longest wait of one [`Call::Events`] or [`Call::Trace`].
 const WAIT_MAX: Duration = Duration::from_secs(60);
+/// Who the owner is in a task's history, when he types a command.
+const OWNER: &str = "the owner at the terminal";
 /// Most events in one answer.
 const EVENTS: usize = 500;
 /// Names of states that a filter may hold.
@@ -79,6 +82,7 @@ impl Owner {
             }
             Call::ShowTask { task } => self.show_task(&task),
             Call::Diff { task, path, stat_only } => self.diff(&task, path, stat_only).await,
+            Call::Apply { task, action } => self.apply(&task, action).await,
             Call::Answer { task, request, deny } => self.answer(&task, request, deny).await,
             Call::Cancel { task } => self.cancel(&task).await,
             Call::MintClient { name, scopes, projects, public, rotate } => {
@@ -298,6 +302,18 @@ impl Owner {
         Ok(diff)
     }
 
+    async fn apply(&self, text: &str, action: Apply) -> Result<Value, CallError> {
+        let task = self.find(text)?;
+        let hand = Hand::Owner(OWNER.to_owned());
+        let done = apply(&self.store, &self.workspaces(), &task.id, action, &hand).await;
+        let applied = done.map_err(|error| {
+            let hint = error.hint();
+            CallError::new(CallErrorKind::Failed, error, hint)
+        })?;
+        let told = applied.to_string();
+        Ok(json!({ "schema": 1, "task_id": task.id, "applied": applied, "text": told }))
+    }
+
     async fn answer(
         &self,
         task: &str,
@@ -347,7 +363,7 @@ impl Owner {
 
     async fn cancel(&self, task: &str) -> Result<Value, CallError> {
         let (engine, _) = self.running()?;
-        let by = "the owner at the terminal".to_owned();
+        let by = OWNER.to_owned();
         let refused = |error: CancelError| {
             CallError::new(CallErrorKind::Failed, error, "`gateway tasks list` names the tasks")
         };

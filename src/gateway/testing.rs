@@ -27,11 +27,33 @@ pub(super) fn tasks_in(folder: &Path, store: &Store, clock: &Arc<dyn Clock>) -> 
         runtime: folder.join("run"),
     };
     let workspaces = ProjectWorkspaces::new(&config, &folders, &env, clock.clone());
+    tools_over(store, workspaces, &config, &folders, clock)
+}
+
+/// The same over the projects and the store of `owner`.
+#[cfg(test)]
+pub(super) fn tools_of(
+    owner: &super::Owner,
+    config: &Config,
+    folders: &Folders,
+    clock: &Arc<dyn Clock>,
+) -> EngineTasks {
+    let workspaces = owner.shown.borrow().workspaces.clone();
+    tools_over(&owner.store, workspaces, config, folders, clock)
+}
+
+fn tools_over(
+    store: &Store,
+    workspaces: ProjectWorkspaces,
+    config: &Config,
+    folders: &Folders,
+    clock: &Arc<dyn Clock>,
+) -> EngineTasks {
     let surroundings =
         Surroundings { executors: Registry::default(), workspaces: Arc::new(workspaces.clone()) };
-    let settings = settings::of_engine(&config, &folders);
+    let settings = settings::of_engine(config, folders);
     let entropy = Arc::new(SeededEntropy::new(1));
     let engine = Engine::start(store.clone(), clock.clone(), entropy, settings, surroundings);
     let engine = engine.expect("an empty store can be read");
-    EngineTasks::new(engine, store.clone(), watch::channel(Shown::of(&config, workspaces)).1)
+    EngineTasks::new(engine, store.clone(), watch::channel(Shown::of(config, workspaces)).1)
 }

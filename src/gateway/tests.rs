@@ -18,6 +18,7 @@ use crate::model::{
 };
 use crate::task::{Budget, Workspaces as _};
 
+mod apply;
 mod trace;
 
 const SETTINGS: &str = "

@@ -6,14 +6,18 @@ use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 use futures::{FutureExt, StreamExt};
 
+use super::apply::{self, ApplyError, Hand, apply};
 use super::workspaces::{ProjectWorkspaces, stat_text};
 use crate::config::Config;
 use crate::mcp::{
-    Admitted, CancelError, Diff, DiffError, DiffOptions, NewTask, Place, ProjectView, StartError,
-    TaskChange, TaskPage, TaskQuery, Tasks, Unavailable,
+    self, Admitted, CancelError, Diff, DiffError, DiffOptions, FileLines, NewTask, Place,
+    ProjectView, ReadError, StartError, TaskChange, TaskPage, TaskQuery, Tasks, Unavailable,
+    WantedFile,
 };
-use crate::model::{ChangedFile, DiffStat, Event, EventKind, Request, Task, TaskId, dollars};
-use crate::project::{self, Head, ProjectKind};
+use crate::model::{
+    Applied, Apply, ChangedFile, DiffStat, Event, EventKind, Request, Task, TaskId, dollars,
+};
+use crate::project::{self, BranchName, Head, ProjectKind};
 use crate::store::{Store, StoreError, TaskFilter};
 use crate::task::{self, EngineHandle, NoProject};
 use tokio::sync::watch;
@@ -72,6 +76,20 @@ impl EngineTasks {
         Self { engine, store, shown }
     }
 
+    /// The branch that a new task asks to begin from, which must be there.
+    async fn base_branch(&self, new: &NewTask) -> Result<Option<BranchName>, StartError> {
+        let Some(name) = &new.base_branch else { return Ok(None) };
+        let branch: BranchName = name.parse().map_err(|error| StartError::Refused {
+            message: format!("`base_branch`: {error}"),
+            hint: "give the name of a branch, such as `main`".to_owned(),
+        })?;
+        let workspaces = self.shown.borrow().workspaces.clone();
+        let checked = workspaces.check_base(new.project.as_deref(), &branch).await;
+        checked
+            .map_err(|(message, hint)| StartError::Refused { message, hint: hint.to_owned() })?;
+        Ok(Some(branch))
+    }
+
     async fn project_view(shown: &Shown, project: &project::Project) -> ProjectView {
         let looked = shown.workspaces.inspect(project);
         let state = tokio::time::timeout(INSPECT_LIMIT, looked).await.ok().and_then(Result::ok);
@@ -108,6 +126,7 @@ impl EngineTasks {
 impl Tasks for EngineTasks {
     fn start(&self, new: NewTask) -> BoxFuture<'_, Result<Admitted, StartError>> {
         async move {
+            let base_branch = self.base_branch(&new).await?;
             let new = task::NewTask {
                 prompt: new.prompt,
                 project: new.project,
@@ -118,6 +137,7 @@ impl Tasks for EngineTasks {
                 priority: new.priority,
                 budget_usd: new.budget_usd,
                 idempotency_key: new.idempotency_key,
+                base_branch,
                 caller: new.caller,
             };
             let admitted = self.engine.start(new).await.map_err(refused)?;
@@ -234,6 +254,43 @@ impl Tasks for EngineTasks {
                 next_offset: diff.next,
                 base: task.workspace.as_ref().and_then(|workspace| workspace.base_commit.clone()),
             })
+        }
+        .boxed()
+    }
+
+    fn apply<'a>(
+        &'a self,
+        id: &'a TaskId,
+        action: Apply,
+        by: String,
+    ) -> BoxFuture<'a, Result<Applied, mcp::ApplyError>> {
+        async move {
+            let workspaces = self.shown.borrow().workspaces.clone();
+            let done = apply(&self.store, &workspaces, id, action, &Hand::Chat(by)).await;
+            done.map_err(|error| match error {
+                ApplyError::NeedsOwner(action) => {
+                    let command = apply::command(id, action);
+                    mcp::ApplyError::NeedsOwner { action, command }
+                }
+                ApplyError::Store(error) => unavailable(error).into(),
+                other => {
+                    tracing::warn!(task = %id, error = %other, "work not applied");
+                    let hint = other.hint().to_owned();
+                    mcp::ApplyError::Refused { message: other.for_chat(), hint }
+                }
+            })
+        }
+        .boxed()
+    }
+
+    fn read_file(&self, wanted: WantedFile) -> BoxFuture<'_, Result<FileLines, ReadError>> {
+        async move {
+            let task = match &wanted.task_id {
+                Some(id) => self.engine.task(id).map_err(unavailable)?,
+                None => None,
+            };
+            let workspaces = self.shown.borrow().workspaces.clone();
+            workspaces.read_file(&wanted, task.as_deref()).await
         }
         .boxed()
     }

@@ -10,12 +10,12 @@ use futures::future::BoxFuture;
 use gateway_os::folders::Folders;
 use serde_json::{Value, json};
 
-use crate::clock::Clock;
+use crate::clock::{Clock, Timestamp};
 use crate::config::{self, Config, ProjectBudgetSection, ProjectSection, Usd};
 use crate::model::{ChangedFile, DiffStat, ProjectBudget, Task, Workspace};
 use crate::project::{
-    self, BaseSpec, BranchPrefix, Diff, DiffOptions, Git, Limits, Oid, Order, OwnerFolders,
-    Project, ProjectError, Published, Registry,
+    self, BaseSpec, BranchName, BranchPrefix, Diff, DiffOptions, Git, Limits, Oid, Order,
+    OwnerFolders, Project, ProjectError, Published, Registry,
 };
 use crate::task::{NoProject, Prepared, ProjectRules, Settled, WorkspaceError, Workspaces};
 
@@ -35,6 +35,7 @@ struct Inner {
     /// None, and why, when there is no git.
     git: Result<project::Workspaces, String>,
     work: PathBuf,
+    tasks: PathBuf,
     clock: Arc<dyn Clock>,
 }
 
@@ -63,8 +64,8 @@ impl ProjectWorkspaces {
         let git = Git::find(OsStr::new(path), owner)
             .map(|git| project::Workspaces::new(git, scratch, Limits::default()))
             .map_err(|error| format!("{error}: install git and start the gateway again"));
-        let work = folders.state.join("work");
-        Self { inner: Arc::new(Inner { registry, faults, git, work, clock }) }
+        let (work, tasks) = (folders.state.join("work"), folders.state.join("tasks"));
+        Self { inner: Arc::new(Inner { registry, faults, git, work, tasks, clock }) }
     }
 
     /// What is wrong with projects that were left out.
@@ -95,7 +96,7 @@ impl ProjectWorkspaces {
     ///
     /// A sentence.
     pub async fn diff(&self, task: &Task, options: &DiffOptions) -> Result<Diff, WorkspaceError> {
-        let workspaces = self.inner.git.clone().map_err(WorkspaceError::Failed)?;
+        let workspaces = self.git().map_err(WorkspaceError::Failed)?;
         if task.workspace.is_none() {
             return Err(WorkspaceError::Failed(format!(
                 "task {} has no workspace: it is {}",
@@ -103,21 +104,35 @@ impl ProjectWorkspaces {
                 task.state.name()
             )));
         }
-        let work_dir = self.work_dir(task);
-        let diff = match workspaces.load(&work_dir) {
-            Ok(workspace) if task.state.outcome().is_some() => {
-                match workspaces.diff_settled(&workspace, options).await {
-                    // Work that could not be collected is still there to be looked at.
-                    Err(ProjectError::NotSettled) => {
-                        workspaces.diff_running(&workspace, options).await
-                    }
-                    other => other,
-                }
-            }
+        let over = task.state.outcome().is_some();
+        let diff = match workspaces.load(&self.work_dir(task)) {
+            Ok(workspace) if over => match workspaces.diff_settled(&workspace, options).await {
+                // Work that could not be collected is still there to be looked at.
+                Err(ProjectError::NotSettled) => workspaces.diff_running(&workspace, options).await,
+                other => other,
+            },
             Ok(workspace) => workspaces.diff_running(&workspace, options).await,
-            Err(_) => self.diff_published(&workspaces, task, options).await,
+            Err(_) => Err(ProjectError::Gone),
         };
-        diff.map_err(sentence)
+        match diff {
+            Err(error) if over => {
+                self.late_diff(&workspaces, task, options).await.map_err(|_| sentence(error))
+            }
+            other => other.map_err(sentence),
+        }
+    }
+
+    /// A diff without the task's folder: what was kept apart, or else the owner's own commits.
+    async fn late_diff(
+        &self,
+        workspaces: &project::Workspaces,
+        task: &Task,
+        options: &DiffOptions,
+    ) -> Result<Diff, ProjectError> {
+        match workspaces.diff_kept(&self.kept_dir(task), options).await {
+            Err(ProjectError::Gone) => self.diff_published(workspaces, task, options).await,
+            other => other,
+        }
     }
 
     async fn diff_published(
@@ -162,8 +177,40 @@ impl ProjectWorkspaces {
         }))
     }
 
-    fn work_dir(&self, task: &Task) -> PathBuf {
+    pub(super) fn work_dir(&self, task: &Task) -> PathBuf {
         self.inner.work.join(task.id.as_str())
+    }
+
+    /// Where a finished task's diff is kept apart from its folder.
+    fn kept_dir(&self, task: &Task) -> PathBuf {
+        self.inner.tasks.join(task.id.as_str()).join("diff")
+    }
+
+    /// The calls of git, or why there are none.
+    pub(super) fn git(&self) -> Result<project::Workspaces, String> {
+        self.inner.git.clone()
+    }
+
+    /// The present moment.
+    pub(super) fn now(&self) -> Timestamp {
+        self.inner.clock.now()
+    }
+
+    /// Whether a task of a project, or of the default one, can begin from a branch.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong, and what to do, for the chat. No error for a project that does not exist:
+    /// that is told when the task is started.
+    pub(super) async fn check_base(
+        &self,
+        project: Option<&str>,
+        branch: &BranchName,
+    ) -> Result<(), (String, &'static str)> {
+        let Ok(project) = self.inner.registry.find(project) else { return Ok(()) };
+        let git = self.git().map_err(|why| (why, "the owner runs `gateway doctor`"))?;
+        let checked = git.check_base(project, branch.as_str()).await;
+        checked.map_err(|error| (error.for_chat(), error.hint()))
     }
 }
 
@@ -208,6 +255,7 @@ impl Workspaces for ProjectWorkspaces {
             let workspace = Workspace {
                 dir: workspace.dir,
                 base_commit: workspace.base.commit().map(ToString::to_string),
+                base_branch: workspace.base_branch.map(String::from),
                 branch: published.then(|| workspace.branch.to_string()),
                 isolated,
             };
@@ -226,6 +274,10 @@ impl Workspaces for ProjectWorkspaces {
             let told = workspace.notes.iter().chain(&settled.notes);
             let mut notes: Vec<String> = told.map(ToString::to_string).collect();
             notes.extend(this.publish(&workspaces, &workspace, &task).await);
+            // Only for the time when the task's folder is gone.
+            if let Err(error) = workspaces.keep_diff(&workspace, &this.kept_dir(&task)).await {
+                tracing::warn!(task = %task.id, %error, "the diff could not be kept apart");
+            }
             let changed = settled
                 .files
                 .iter()
@@ -258,7 +310,7 @@ impl ProjectWorkspaces {
             task_id: task.id.as_str(),
             title: &title,
             work_dir,
-            base: BaseSpec::Head,
+            base: task.spec.base_branch.as_deref().map_or(BaseSpec::Head, BaseSpec::Branch),
             now: self.inner.clock.now(),
         };
         workspaces.prepare(project, &order).await.map_err(sentence)

@@ -7,7 +7,9 @@ use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 
 use crate::clock::Timestamp;
-use crate::model::{Caller, ChangedFile, DiffStat, Event, Priority, Request, Task, TaskId};
+use crate::model::{
+    Applied, Apply, Caller, ChangedFile, DiffStat, Event, Priority, Request, Task, TaskId,
+};
 
 /// The engine, as tools see it. Every method is cancel-safe: dropping a call undoes nothing.
 pub trait Tasks: fmt::Debug + Send + Sync + 'static {
@@ -64,6 +66,17 @@ pub trait Tasks: fmt::Debug + Send + Sync + 'static {
         id: &'a TaskId,
         options: DiffOptions,
     ) -> BoxFuture<'a, Result<Diff, DiffError>>;
+
+    /// Applies a finished task's work, as far as a client may; `by` goes into its log.
+    fn apply<'a>(
+        &'a self,
+        id: &'a TaskId,
+        action: Apply,
+        by: String,
+    ) -> BoxFuture<'a, Result<Applied, ApplyError>>;
+
+    /// Lines of a file of a project, or as a task left it.
+    fn read_file(&self, wanted: WantedFile) -> BoxFuture<'_, Result<FileLines, ReadError>>;
 
     /// All projects, sorted by name.
     fn projects(&self) -> BoxFuture<'_, Result<Vec<ProjectView>, Unavailable>>;
@@ -127,6 +140,8 @@ pub struct NewTask {
     pub budget_usd: Option<f64>,
     /// Makes a repeated call find the task of the first.
     pub idempotency_key: Option<String>,
+    /// The owner's branch to begin from; where HEAD stands when none.
+    pub base_branch: Option<String>,
     /// Who asks.
     pub caller: Caller,
 }
@@ -252,6 +267,91 @@ pub enum DiffError {
     #[error("nothing was changed at `{0}`")]
     UnknownPath(String),
     /// It cannot be made now.
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+}
+
+/// Why a task's work was not applied.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum ApplyError {
+    /// It needs the owner's own hand.
+    #[error("to {} it needs the owner", action.name())]
+    NeedsOwner {
+        /// What was asked.
+        action: Apply,
+        /// What the owner types.
+        command: String,
+    },
+    /// Refused for a reason that somebody can do something about.
+    #[error("{message}")]
+    Refused {
+        /// What is wrong.
+        message: String,
+        /// What to do.
+        hint: String,
+    },
+    /// It cannot be done now.
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+}
+
+/// Which lines of which file are wanted.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct WantedFile {
+    /// The project; the default one when none.
+    pub project: Option<String>,
+    /// The task that left it so; as it is now when none.
+    pub task_id: Option<TaskId>,
+    /// Its path, relative to the project's root.
+    pub path: String,
+    /// The first line, counted from 1.
+    pub first: u64,
+    /// The last line; all when none.
+    pub last: Option<u64>,
+    /// Most bytes of text.
+    pub bytes_max: usize,
+}
+
+/// Lines of a file.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct FileLines {
+    /// The project's name.
+    pub project: String,
+    /// The lines; empty for a binary file.
+    pub text: String,
+    /// The number of the first line.
+    pub first: u64,
+    /// The number of the last line; less than `first` when there is none.
+    pub last: u64,
+    /// How many lines the file has.
+    pub lines: u64,
+    /// How many bytes the file has.
+    pub bytes: u64,
+    /// Whether it is no text.
+    pub binary: bool,
+    /// Whether bytes that are no UTF-8 were replaced.
+    pub lossy: bool,
+    /// Whether a line was too long and lost its end.
+    pub cut: bool,
+    /// The line to go on from, when there are more.
+    pub next: Option<u64>,
+}
+
+/// Why a file is not shown.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum ReadError {
+    /// No project has this name.
+    #[error("there is no project `{0}`")]
+    UnknownProject(String),
+    /// Refused for a reason that somebody can do something about.
+    #[error("{message}")]
+    Refused {
+        /// What is wrong.
+        message: String,
+        /// What to do.
+        hint: String,
+    },
+    /// It cannot be read now.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
 }

@@ -1,6 +1,7 @@
 //! What happened, in the order of its commits.
 use serde::{Deserialize, Serialize};
 
+use super::apply::Applied;
 use super::id::{RequestId, TaskId};
 use crate::clock::Timestamp;
 
@@ -81,6 +82,8 @@ pub enum EventKind {
         /// The words.
         text: String,
     },
+    /// Its finished work was merged, kept or discarded.
+    Applied(Applied),
     /// The task reached a state that it will not leave.
     Ended {
         /// The state's name.

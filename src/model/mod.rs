@@ -3,6 +3,7 @@
 //!
 //! A new idea gets a file of its own here; a new state is a variant that carries exactly what is
 //! true in it.
+mod apply;
 mod audience;
 mod budget;
 mod client;
@@ -19,6 +20,7 @@ mod task;
 #[cfg(feature = "testing")]
 pub(crate) mod testing;
 mod text;
+pub use self::apply::{Applied, Apply};
 pub use self::audience::Audience;
 pub use self::budget::{DaySpending, ProjectBudget, dollars};
 pub use self::client::{Client, ClientKind, ClientSecret, ProjectAccess, Registration};

@@ -56,6 +56,9 @@ pub struct TaskSpec {
     pub timeout_secs: u64,
     /// Makes a repeated call of one client find this task.
     pub idempotency_key: Option<String>,
+    /// The owner's branch that it begins from, where the caller chose one.
+    #[serde(default)]
+    pub base_branch: Option<String>,
     /// Who asked.
     pub caller: Caller,
     /// How urgent it is.
@@ -313,6 +316,9 @@ pub struct Workspace {
     pub dir: PathBuf,
     /// The commit the work is compared with; none when the project has no history to compare with.
     pub base_commit: Option<String>,
+    /// The owner's branch that commit was taken from, when it was taken from one.
+    #[serde(default)]
+    pub base_branch: Option<String>,
     /// The branch that holds the work, in the workspace and, at the end, in the owner's repository.
     pub branch: Option<String>,
     /// Whether `dir` is a clone of its own rather than the owner's folder.
@@ -649,6 +655,7 @@ mod tests {
             plan_only: false,
             timeout_secs: 1,
             idempotency_key: None,
+            base_branch: None,
             caller: Caller::Owner,
             priority: Priority::Normal,
             budget_usd: None,

@@ -14,6 +14,7 @@ pub(crate) fn a_task(entropy: &SeededEntropy, prompt: &str) -> Task {
             plan_only: false,
             timeout_secs: 60,
             idempotency_key: None,
+            base_branch: None,
             caller: Caller::Owner,
             priority: Priority::Normal,
             budget_usd: None,

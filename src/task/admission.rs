@@ -66,6 +66,7 @@ pub(super) fn check(
         plan_only: new.plan_only,
         timeout_secs: timeout.as_secs(),
         idempotency_key: new.idempotency_key,
+        base_branch: new.base_branch.map(String::from),
         caller: new.caller,
         priority: new.priority,
         budget_usd: Some(budget_usd),

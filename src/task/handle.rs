@@ -8,6 +8,7 @@ use super::engine::Message;
 use super::error::{AnswerError, CancelError, StartError};
 use super::settings::{Settings, Surroundings};
 use crate::model::{Answer, Caller, Priority, Request, RequestId, Task, TaskId};
+use crate::project::BranchName;
 use crate::store::{Store, StoreError};
 
 /// A task as a caller describes it.
@@ -31,6 +32,8 @@ pub struct NewTask {
     pub budget_usd: Option<f64>,
     /// Makes a repeated call find the same task.
     pub idempotency_key: Option<String>,
+    /// The owner's branch to begin from; where HEAD stands otherwise.
+    pub base_branch: Option<BranchName>,
     /// Who asks.
     pub caller: Caller,
 }

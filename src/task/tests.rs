@@ -114,6 +114,7 @@ impl Workspaces for FakeWorkspaces {
         let workspace = Workspace {
             dir: PathBuf::from("/work").join(task.id.as_str()),
             base_commit: Some("base".into()),
+            base_branch: None,
             branch: Some("gateway/x".into()),
             isolated: true,
         };
@@ -219,6 +220,7 @@ fn new_task(prompt: &str) -> NewTask {
         priority: Priority::Normal,
         budget_usd: None,
         idempotency_key: None,
+        base_branch: None,
         caller: Caller::Owner,
     }
 }

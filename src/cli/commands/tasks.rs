@@ -28,6 +28,10 @@ pub(in crate::cli) async fn run(context: &Context, command: TasksCommand) -> Res
             let data = reach::call(context, call).await?;
             context.print(&data, || diff(&data, context.colors()))
         }
+        TasksCommand::Apply { task: TaskArg { task }, action } => {
+            let data = reach::call(context, Call::Apply { task, action }).await?;
+            context.print(&data, || render::clean(data["text"].as_str().unwrap_or_default()))
+        }
         TasksCommand::Approve(RequestArg { task, request }) => {
             answer(context, task, request, None).await
         }

@@ -14,6 +14,8 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::model::Apply;
+
 /// Longest line in either direction, in bytes.
 const LINE_BYTES_MAX: u64 = 16 << 20;
 
@@ -70,6 +72,13 @@ pub enum Call {
         path: Option<String>,
         /// Only numbers.
         stat_only: bool,
+    },
+    /// Applies a finished task's work by the owner's hand.
+    Apply {
+        /// Its id or the beginning of it.
+        task: String,
+        /// What is to become of it.
+        action: Apply,
     },
     /// Answers a request.
     Answer {

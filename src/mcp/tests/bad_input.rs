@@ -104,6 +104,44 @@ async fn params_of_the_wrong_shape_are_invalid_params_and_not_an_unknown_method(
     }
 }
 
+/// A call that is answered with what is wrong and what to do.
+async fn assert_refused(stack: &Stack, tool: &str, arguments: Value, expected: &str) {
+    let result = stack.call("all", tool, arguments.clone()).await;
+    let said = error(&result);
+    assert!(said.contains(expected), "{tool} {arguments:.100}:\n{said}");
+    assert!(said.starts_with("error: ") && said.contains("\nhint: "), "{said}");
+    assert!(said.len() < 2_000, "{} bytes", said.len());
+}
+
+#[tokio::test]
+async fn wrong_arguments_about_files_and_work_are_refused_in_the_same_way() {
+    let stack = Stack::new();
+    for (tool, arguments, expected) in [
+        ("apply_task", json!({ "task_id": id(2) }), "`action` is missing"),
+        ("apply_task", json!({ "task_id": id(2), "action": "push" }), "one of merge, branch"),
+        ("apply_task", json!({ "task_id": id(77), "action": "branch" }), "there is no task"),
+        ("read_file", json!({}), "`path` is missing"),
+        ("read_file", json!({ "path": "../../etc/passwd" }), "without .."),
+        ("read_file", json!({ "path": "/etc/passwd" }), "relative to the project's root"),
+        ("read_file", json!({ "path": "a\0b" }), "no control characters"),
+        ("read_file", json!({ "path": "missing" }), "`missing` cannot be read: there is no such"),
+        ("read_file", json!({ "path": "x", "project": "gamma" }), "there is no project `gamma`"),
+        ("read_file", json!({ "path": "x", "line_start": 0 }), "a whole number from 1"),
+        (
+            "read_file",
+            json!({ "path": "x", "line_start": 5, "line_end": 4 }),
+            "`line_end` is before `line_start`",
+        ),
+        (
+            "read_file",
+            json!({ "path": "x", "task_id": id(2), "project": "alpha" }),
+            "the task worked in beta, not in alpha",
+        ),
+    ] {
+        assert_refused(&stack, tool, arguments, expected).await;
+    }
+}
+
 #[tokio::test]
 async fn wrong_arguments_are_error_results_that_say_what_is_wrong_and_what_to_do() {
     let stack = Stack::new();
@@ -166,11 +204,7 @@ async fn wrong_arguments_are_error_results_that_say_what_is_wrong_and_what_to_do
         ("list_tasks", json!({ "since": "yesterday" }), "a moment such as"),
         ("list_tasks", json!({ "project": "gamma" }), "there is no project `gamma`"),
         ("cancel_task", json!({ "task_id": "ALL" }), "or the word all"),
-        (
-            "cancel_task",
-            json!({ "task_id": id(1), "revert": true }),
-            "there is no property `revert`",
-        ),
+        ("cancel_task", json!({ "task_id": id(1), "revert": "yes" }), "must be true or false"),
         ("get_diff", json!({ "task_id": id(2), "path": "../../etc/passwd" }), "without .."),
         (
             "get_diff",
@@ -194,11 +228,7 @@ async fn wrong_arguments_are_error_results_that_say_what_is_wrong_and_what_to_do
         ),
         ("list_projects", json!({ "x": 1 }), "this tool takes no arguments"),
     ] {
-        let result = stack.call("all", tool, arguments.clone()).await;
-        let said = error(&result);
-        assert!(said.contains(expected), "{tool} {arguments:.100}:\n{said}");
-        assert!(said.starts_with("error: ") && said.contains("\nhint: "), "{said}");
-        assert!(said.len() < 2_000, "{} bytes", said.len());
+        assert_refused(&stack, tool, arguments, expected).await;
     }
     let calls = stack.tasks.calls();
     assert!(

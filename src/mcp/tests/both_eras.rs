@@ -4,14 +4,16 @@ use super::fixture::*;
 use super::sdk::SdkClient;
 use crate::mcp::client::{Client, Era};
 
-const TOOLS: [&str; 7] = [
+const TOOLS: [&str; 9] = [
     "start_task",
     "check_task",
     "get_result",
     "list_tasks",
     "cancel_task",
     "get_diff",
+    "apply_task",
     "list_projects",
+    "read_file",
 ];
 
 fn loopback() -> reqwest::Client {

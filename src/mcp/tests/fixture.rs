@@ -22,13 +22,14 @@ use crate::http::{
     Routes, Server, Way, with_common_routes,
 };
 use crate::mcp::{
-    Admitted, Authenticate, CancelError, Diff, DiffError, DiffOptions, Endpoint, McpParts, NewTask,
-    Place, Principal, ProjectView, StartError, TaskChange, TaskPage, TaskQuery, Tasks, Unavailable,
+    Admitted, ApplyError, Authenticate, CancelError, Diff, DiffError, DiffOptions, Endpoint,
+    FileLines, McpParts, NewTask, Place, Principal, ProjectView, ReadError, StartError, TaskChange,
+    TaskPage, TaskQuery, Tasks, Unavailable, WantedFile,
 };
 use crate::model::{
-    Caller, CancelReason, ChangedFile, Cost, DiffStat, Event, EventKind, Failure, FailureKind,
-    Outcome, Phase, Priority, Progress, Request as Asked, RequestId, RequestKind, RequestState,
-    Scope, Scopes, Task, TaskId, TaskSpec, TaskState, Workspace,
+    Applied, Apply, Caller, CancelReason, ChangedFile, Cost, DiffStat, Event, EventKind, Failure,
+    FailureKind, Outcome, Phase, Priority, Progress, Request as Asked, RequestId, RequestKind,
+    RequestState, Scope, Scopes, Task, TaskId, TaskSpec, TaskState, Workspace,
 };
 use crate::store::Store;
 use crate::trace::{GrantTrace, Trace};
@@ -64,6 +65,7 @@ pub(super) fn task(n: u64, project: &str, state: TaskState) -> Task {
             plan_only: false,
             timeout_secs: 1800,
             idempotency_key: None,
+            base_branch: None,
             caller: Caller::Owner,
             priority: Priority::Normal,
             budget_usd: None,
@@ -84,6 +86,7 @@ pub(super) fn task(n: u64, project: &str, state: TaskState) -> Task {
         workspace: Some(Workspace {
             dir: "/secret/absolute/work".into(),
             base_commit: Some("b".repeat(40)),
+            base_branch: None,
             branch: Some(format!("gateway/{n}-do-thing")),
             isolated: true,
         }),
@@ -325,6 +328,66 @@ impl Tasks for FakeTasks {
                 next_offset: (to < text.len()).then_some(to as u64),
                 text: if options.stat_only { String::new() } else { text[from..to].to_owned() },
                 base: Some("b".repeat(40)),
+            })
+        }
+        .boxed()
+    }
+
+    fn apply<'a>(
+        &'a self,
+        id: &'a TaskId,
+        action: Apply,
+        by: String,
+    ) -> BoxFuture<'a, Result<Applied, ApplyError>> {
+        self.note(format!("apply {id} {} by {by}", action.name()));
+        async move {
+            if action != Apply::Branch {
+                let command = format!("gateway tasks apply {id} {}", action.name());
+                return Err(ApplyError::NeedsOwner { action, command });
+            }
+            let branch = Some("gateway/x".to_owned());
+            let to = Some("c".repeat(40));
+            Ok(Applied { how: action, by, branch, from: None, to, files_moved: false })
+        }
+        .boxed()
+    }
+
+    fn read_file(&self, wanted: WantedFile) -> BoxFuture<'_, Result<FileLines, ReadError>> {
+        self.note(format!("read {wanted:?}"));
+        async move {
+            let refused = |message: &str| ReadError::Refused {
+                message: message.to_owned(),
+                hint: "look elsewhere".to_owned(),
+            };
+            let project = wanted.project.clone().unwrap_or_else(|| "alpha".into());
+            if !["alpha", "beta"].contains(&project.as_str()) {
+                return Err(ReadError::UnknownProject(project));
+            }
+            match wanted.path.as_str() {
+                "missing" => return Err(refused("there is no such file")),
+                "odd.bin" => {
+                    return Ok(FileLines {
+                        project,
+                        first: 1,
+                        bytes: 5,
+                        lines: 1,
+                        binary: true,
+                        ..FileLines::default()
+                    });
+                }
+                _ => {}
+            }
+            Ok(FileLines {
+                project,
+                text: "fn\u{1b} main() {}\n".into(),
+                first: wanted.first,
+                last: wanted.first,
+                lines: 9,
+                bytes: 100,
+                binary: false,
+                lossy: true,
+                cut: true,
+                next: Some(wanted.first + 1),
             })
         }
         .boxed()

@@ -53,6 +53,7 @@ fn variations() -> Vec<(&'static str, Value, Varied)> {
                 ("idempotency_key", json!("k")),
                 ("priority", json!("urgent")),
                 ("budget_usd", json!(0.5)),
+                ("base_branch", json!("main")),
             ],
         ),
         (
@@ -82,7 +83,27 @@ fn variations() -> Vec<(&'static str, Value, Varied)> {
                 ("page", json!("3")),
             ],
         ),
-        ("cancel_task", json!({ "task_id": id(1) }), vec![("task_id", json!("all"))]),
+        (
+            "cancel_task",
+            json!({ "task_id": id(1) }),
+            vec![("task_id", json!("all")), ("revert", json!(true))],
+        ),
+        (
+            "apply_task",
+            json!({ "task_id": id(2), "action": "branch" }),
+            vec![("task_id", json!(id(3))), ("action", json!("merge"))],
+        ),
+        (
+            "read_file",
+            json!({ "path": "src/main.rs" }),
+            vec![
+                ("path", json!("odd.bin")),
+                ("project", json!("beta")),
+                ("line_start", json!(2)),
+                ("line_end", json!(7)),
+                ("task_id", json!(id(2))),
+            ],
+        ),
         (
             "get_diff",
             json!({ "task_id": id(2) }),
@@ -110,7 +131,8 @@ async fn effect(tool: &str, arguments: &Value) -> (Vec<String>, Value) {
         result = stack.call("all", tool, arguments.clone()) => result,
         () = ends_the_wait => unreachable!("it never ends"),
     };
-    assert_eq!(result["isError"], json!(false), "{tool} {arguments}: {result}");
+    let is_refused = tool == "apply_task" && arguments["action"] != "branch";
+    assert_eq!(result["isError"], json!(is_refused), "{tool} {arguments}: {result}");
     (stack.tasks.calls(), result)
 }
 
@@ -151,11 +173,16 @@ async fn every_answer_fits_its_schema_and_says_what_comes_next() {
         }));
         for n in 1..=6 {
             if base["task_id"].is_string() {
-                calls.push(json!({ "task_id": id(n) }));
+                let mut arguments = base.clone();
+                arguments["task_id"] = json!(id(n));
+                calls.push(arguments);
             }
         }
         for arguments in calls {
             let (_, result) = effect(name, &arguments).await;
+            if result["isError"] == json!(true) {
+                continue;
+            }
             let structured = &result["structuredContent"];
             assert_eq!(violation(&tool["outputSchema"], structured), None, "{name} {arguments}");
             let next = structured["next"].as_str().unwrap();
@@ -264,6 +291,66 @@ async fn cancelling_twice_or_too_late_changes_nothing_and_is_no_error() {
         let again = stack.call("all", "cancel_task", json!({ "task_id": id(n) })).await;
         assert!(text(&again).contains("nothing changed"), "{again}");
     }
+}
+
+#[tokio::test]
+async fn a_chat_cannot_merge_or_discard_and_is_told_what_the_owner_types() {
+    let stack = Stack::new();
+    for action in ["merge", "discard"] {
+        let arguments = json!({ "task_id": id(2), "action": action });
+        let refused = stack.call("all", "apply_task", arguments).await;
+        let said = error(&refused);
+        assert!(said.contains("needs the owner's own hand; nothing was changed"), "{said}");
+        assert!(said.contains(&format!("`gateway tasks apply {} {action}`", id(2))), "{said}");
+    }
+    let kept = stack.call("all", "apply_task", json!({ "task_id": id(2), "action": "branch" }));
+    assert!(text(&kept.await).contains("kept as the branch gateway/x"));
+}
+
+#[tokio::test]
+async fn cancelling_never_discards_and_revert_is_told_what_the_owner_types() {
+    let stack = Stack::new();
+    for (task, named) in [(json!(id(1)), id(1).to_string()), (json!("all"), "TASK".to_owned())] {
+        let arguments = json!({ "task_id": task, "revert": true });
+        let result = stack.call("all", "cancel_task", arguments).await;
+        let command = format!("gateway tasks apply {named} discard");
+        assert_eq!(result["structuredContent"]["owner_command"], json!(command), "{result}");
+        assert!(text(&result).contains("The work is kept: to discard it"), "{result}");
+    }
+    let calls = stack.tasks.calls();
+    assert!(calls.iter().all(|call| call.starts_with("cancel")), "{calls:?}");
+}
+
+#[tokio::test]
+async fn a_caller_held_to_a_project_reads_and_applies_nothing_of_another() {
+    let stack = Stack::new();
+    for (tool, arguments) in [
+        ("read_file", json!({ "path": "x", "project": "beta" })),
+        ("read_file", json!({ "path": "x", "task_id": id(2) })),
+        ("apply_task", json!({ "task_id": id(2), "action": "branch" })),
+    ] {
+        let said = stack.call("held", tool, arguments.clone()).await;
+        assert!(error(&said).contains("there is no"), "{tool} {arguments}: {said}");
+    }
+    let own = stack.call("held", "read_file", json!({ "path": "x" })).await;
+    assert_eq!(own["structuredContent"]["project"], "alpha");
+    assert!(stack.tasks.calls().iter().all(|call| !call.contains("beta")));
+}
+
+#[tokio::test]
+async fn a_file_is_shown_with_what_to_know_about_it_and_steers_nothing() {
+    let stack = Stack::new();
+    let result = stack.call("all", "read_file", json!({ "path": "a.rs", "line_start": 3 })).await;
+    let said = text(&result);
+    for words in
+        ["Lines 3 to 3 of 9", "no UTF-8 were replaced", "a line was too long", "line_start 4"]
+    {
+        assert!(said.contains(words), "{words}: {said}");
+    }
+    assert!(!result.to_string().contains("\\u001b"), "{result}");
+    assert_eq!(result["structuredContent"]["next_line"], 4);
+    let binary = stack.call("all", "read_file", json!({ "path": "odd.bin" })).await;
+    assert!(text(&binary).contains("A binary file of 5 bytes"), "{binary}");
 }
 
 #[tokio::test]

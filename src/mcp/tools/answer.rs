@@ -34,16 +34,18 @@ pub(super) enum Next {
     GetDiff,
     StartTask,
     ListTasks,
+    ReadFile,
     Nothing,
 }
 
 impl Next {
-    pub(super) const ALL: [Self; 6] = [
+    pub(super) const ALL: [Self; 7] = [
         Self::CheckTask,
         Self::GetResult,
         Self::GetDiff,
         Self::StartTask,
         Self::ListTasks,
+        Self::ReadFile,
         Self::Nothing,
     ];
 
@@ -54,6 +56,7 @@ impl Next {
             Self::GetDiff => "get_diff",
             Self::StartTask => "start_task",
             Self::ListTasks => "list_tasks",
+            Self::ReadFile => "read_file",
             Self::Nothing => "nothing",
         }
     }

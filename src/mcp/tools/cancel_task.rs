@@ -21,12 +21,21 @@ pub(super) const TOOL: Tool = Tool {
             every task that is not over: the emergency stop.",
     scope: Scope::Run,
     hints: Hints::Ends,
-    properties: &[Property {
-        name: "task_id",
-        kind: Kind::TaskIdOrAll,
-        required: true,
-        about: "The task, or all.",
-    }],
+    properties: &[
+        Property {
+            name: "task_id",
+            kind: Kind::TaskIdOrAll,
+            required: true,
+            about: "The task, or all.",
+        },
+        Property {
+            name: "revert",
+            kind: Kind::Flag,
+            required: false,
+            about: "True: its work shall be discarded as well, which needs the owner: the answer \
+                    tells how. Left out, false.",
+        },
+    ],
     output: || {
         object(
             json!({
@@ -36,6 +45,7 @@ pub(super) const TOOL: Tool = Tool {
                 "next": next(),
                 "cancelled": count("How many tasks were stopped, for all."),
                 "task_ids": texts("Which, for all."),
+                "owner_command": text("What the owner types to discard the work, with revert."),
             }),
             &["task_id", "next"],
         )
@@ -48,7 +58,11 @@ async fn run(call: Call<'_>, arguments: Arguments<'_>) -> Result<Answer, ToolErr
     if arguments.text("task_id") == Some("all") {
         let held = call.principal.projects.as_ref().map(|held| held.iter().cloned().collect());
         let tasks = call.tasks.cancel_all(by, held).await.map_err(unavailable)?;
-        return Ok(all_cancelled(&tasks));
+        let mut answer = all_cancelled(&tasks);
+        if arguments.flag("revert") {
+            kept(&mut answer, "TASK");
+        }
+        return Ok(answer);
     }
     let id = arguments.task_id("task_id")?;
     let before = call.task(&id).await?;
@@ -66,7 +80,20 @@ async fn run(call: Call<'_>, arguments: Arguments<'_>) -> Result<Answer, ToolErr
     debug_assert_eq!(before.id, task.id);
     let mut answer = Answer::about(&task, Next::after(&task.state));
     answer.line(line);
+    if arguments.flag("revert") {
+        kept(&mut answer, id.as_str());
+    }
     Ok(answer)
+}
+
+/// Says that work was not discarded, and how the owner does it.
+fn kept(answer: &mut Answer, task: &str) {
+    let command = format!("gateway tasks apply {task} discard");
+    answer.line(format!(
+        "The work is kept: to discard it needs the owner's own hand, who types `{command}` on the \
+         workstation once the task is over."
+    ));
+    answer.shown_fact("owner_command", command);
 }
 
 fn all_cancelled(tasks: &[Task]) -> Answer {

@@ -201,6 +201,7 @@ pub(super) fn event_line(event: &Event) -> String {
         EventKind::Cancelling { reason } => format!("cancelling: {reason}"),
         EventKind::Settling => "collecting its work".to_owned(),
         EventKind::Note { text } => text.clone(),
+        EventKind::Applied(applied) => applied.to_string(),
         EventKind::Ended { state, summary } => format!("{state}: {summary}"),
     };
     one_line(&what, 300)

@@ -4,6 +4,7 @@
 //! answer. It reaches tasks through [`Tasks`] only, and never sees a project that its caller is not
 //! held to.
 mod answer;
+mod apply_task;
 mod cancel_task;
 mod check_task;
 mod get_diff;
@@ -14,6 +15,7 @@ mod nearest;
 mod output;
 mod place;
 mod property;
+mod read_file;
 mod start_task;
 
 use std::sync::{Arc, LazyLock};
@@ -32,14 +34,16 @@ use crate::clock::Timestamp;
 use crate::model::{Scope, Task, TaskId};
 
 /// All tools, in the order in which clients list them.
-const TABLE: [&Tool; 7] = [
+const TABLE: [&Tool; 9] = [
     &start_task::TOOL,
     &check_task::TOOL,
     &get_result::TOOL,
     &list_tasks::TOOL,
     &cancel_task::TOOL,
     &get_diff::TOOL,
+    &apply_task::TOOL,
     &list_projects::TOOL,
+    &read_file::TOOL,
 ];
 
 /// One tool.

@@ -90,6 +90,13 @@ pub(super) const TOOL: Tool = Tool {
             about: "US dollars it may cost, less than the owner allows: it is ended there. Left \
                     out, what list_projects names.",
         },
+        Property {
+            name: "base_branch",
+            kind: Kind::Text { bytes_max: 200 },
+            required: false,
+            about: "The branch of the project to begin from, and to merge into later. Left out, \
+                    where the project stands.",
+        },
     ],
     output: || {
         about_a_task(json!({
@@ -119,6 +126,7 @@ async fn run(call: Call<'_>, arguments: Arguments<'_>) -> Result<Answer, ToolErr
         priority: arguments.text("priority").and_then(Priority::named).unwrap_or_default(),
         budget_usd: arguments.amount("budget_usd"),
         idempotency_key: arguments.owned("idempotency_key"),
+        base_branch: arguments.owned("base_branch"),
         caller: call.principal.caller.clone(),
     };
     let admitted = match call.tasks.start(new).await {
@@ -170,7 +178,10 @@ async fn run(call: Call<'_>, arguments: Arguments<'_>) -> Result<Answer, ToolErr
 
 /// The project to name to the engine. A caller who is held to some never falls through to a default
 /// outside of them.
-async fn project(call: &Call<'_>, named: Option<&str>) -> Result<Option<String>, ToolError> {
+pub(super) async fn project(
+    call: &Call<'_>,
+    named: Option<&str>,
+) -> Result<Option<String>, ToolError> {
     match named {
         Some(name) if call.principal.sees(name) => Ok(Some(name.to_owned())),
         Some(name) => Err(call.unknown_project(name).await),
