@@ -224,8 +224,8 @@ fn duration(task: &Task, now: Timestamp) -> Option<u64> {
     };
     match task.state.started_at() {
         Some(started_at) => Some(millis(started_at, now)),
-        None if task.state.is_final() => Some(millis(task.created_at, task.updated_at)),
-        None => None,
+        // Not when it last changed: its work may have been applied later.
+        None => task.state.ended_at().map(|at| millis(task.created_at, at)),
     }
 }
 

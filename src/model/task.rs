@@ -389,6 +389,18 @@ impl TaskState {
         }
     }
 
+    /// When it ended, once it is over.
+    #[must_use]
+    pub const fn ended_at(&self) -> Option<Timestamp> {
+        match self {
+            Self::Completed { at, .. }
+            | Self::Failed { at, .. }
+            | Self::Cancelled { at, .. }
+            | Self::Interrupted { at, .. } => Some(*at),
+            _ => None,
+        }
+    }
+
     /// What came of it, once it is over.
     #[must_use]
     pub const fn outcome(&self) -> Option<&Outcome> {

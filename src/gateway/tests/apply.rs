@@ -94,6 +94,9 @@ async fn the_owner_merges_from_the_terminal_and_the_history_says_who_what_from_a
     assert_eq!(applied.from.as_ref(), Some(&before));
     assert_eq!(applied.to, task.state.outcome().unwrap().head_commit);
     assert_eq!(applied.by, "the owner at the terminal");
+    // Its history goes on, its duration does not.
+    let shown = bench.owner.call(Call::ShowTask { task: task.id.to_string() }).await.unwrap();
+    assert_eq!(shown["task"]["duration_ms"], 0);
     // Nothing is left to do, and that is no error.
     let again = bench.apply(&task, Apply::Merge).await.unwrap();
     assert!(again["text"].as_str().unwrap().starts_with("main had the work already"), "{again}");
