@@ -34,8 +34,13 @@ impl Workspaces for OneFolder {
     }
 
     fn prepare(&self, _: &Task) -> BoxFuture<'static, Result<Prepared, WorkspaceError>> {
-        let workspace =
-            Workspace { dir: self.0.clone(), base_commit: None, branch: None, isolated: false };
+        let workspace = Workspace {
+            dir: self.0.clone(),
+            base_branch: None,
+            base_commit: None,
+            branch: None,
+            isolated: false,
+        };
         async { Ok(Prepared { workspace, notes: Vec::new() }) }.boxed()
     }
 
@@ -88,6 +93,7 @@ impl Whole {
             priority: Priority::Normal,
             budget_usd: Some(budget_usd),
             idempotency_key: None,
+            base_branch: None,
             caller: Caller::Owner,
         };
         self.engine.start(new).await.unwrap().task
