@@ -159,6 +159,7 @@ Register-ArgumentCompleter -Native -CommandName 'gateway' -ScriptBlock {
             [CompletionResult]::new('tail', 'tail', [CompletionResultType]::ParameterValue, 'Follow what a task''s agent does')
             [CompletionResult]::new('result', 'result', [CompletionResultType]::ParameterValue, 'Print a task''s answer')
             [CompletionResult]::new('diff', 'diff', [CompletionResultType]::ParameterValue, 'Print a task''s changes as a diff')
+            [CompletionResult]::new('apply', 'apply', [CompletionResultType]::ParameterValue, 'Merge, keep or discard a finished task''s work')
             [CompletionResult]::new('approve', 'approve', [CompletionResultType]::ParameterValue, 'Allow what a task''s agent asks')
             [CompletionResult]::new('deny', 'deny', [CompletionResultType]::ParameterValue, 'Refuse what a task''s agent asks')
             [CompletionResult]::new('cancel', 'cancel', [CompletionResultType]::ParameterValue, 'Cancel a task and every process it started')
@@ -231,6 +232,18 @@ Register-ArgumentCompleter -Native -CommandName 'gateway' -ScriptBlock {
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break
         }
+        'gateway;tasks;apply' {
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Read this configuration file instead of the usual one')
+            [CompletionResult]::new('--log-format', '--log-format', [CompletionResultType]::ParameterName, 'How to log to stderr')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print data as JSON (`"schema": 1`)')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say only what is necessary; log only errors')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say only what is necessary; log only errors')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Log more: -v debug, -vv trace')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Log more: -v debug, -vv trace')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
         'gateway;tasks;approve' {
             [CompletionResult]::new('--request', '--request', [CompletionResultType]::ParameterName, 'The request''s id, when the task asks more than one thing')
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Read this configuration file instead of the usual one')
@@ -277,6 +290,7 @@ Register-ArgumentCompleter -Native -CommandName 'gateway' -ScriptBlock {
             [CompletionResult]::new('tail', 'tail', [CompletionResultType]::ParameterValue, 'Follow what a task''s agent does')
             [CompletionResult]::new('result', 'result', [CompletionResultType]::ParameterValue, 'Print a task''s answer')
             [CompletionResult]::new('diff', 'diff', [CompletionResultType]::ParameterValue, 'Print a task''s changes as a diff')
+            [CompletionResult]::new('apply', 'apply', [CompletionResultType]::ParameterValue, 'Merge, keep or discard a finished task''s work')
             [CompletionResult]::new('approve', 'approve', [CompletionResultType]::ParameterValue, 'Allow what a task''s agent asks')
             [CompletionResult]::new('deny', 'deny', [CompletionResultType]::ParameterValue, 'Refuse what a task''s agent asks')
             [CompletionResult]::new('cancel', 'cancel', [CompletionResultType]::ParameterValue, 'Cancel a task and every process it started')
@@ -296,6 +310,9 @@ Register-ArgumentCompleter -Native -CommandName 'gateway' -ScriptBlock {
             break
         }
         'gateway;tasks;help;diff' {
+            break
+        }
+        'gateway;tasks;help;apply' {
             break
         }
         'gateway;tasks;help;approve' {
@@ -810,6 +827,7 @@ Register-ArgumentCompleter -Native -CommandName 'gateway' -ScriptBlock {
             [CompletionResult]::new('tail', 'tail', [CompletionResultType]::ParameterValue, 'Follow what a task''s agent does')
             [CompletionResult]::new('result', 'result', [CompletionResultType]::ParameterValue, 'Print a task''s answer')
             [CompletionResult]::new('diff', 'diff', [CompletionResultType]::ParameterValue, 'Print a task''s changes as a diff')
+            [CompletionResult]::new('apply', 'apply', [CompletionResultType]::ParameterValue, 'Merge, keep or discard a finished task''s work')
             [CompletionResult]::new('approve', 'approve', [CompletionResultType]::ParameterValue, 'Allow what a task''s agent asks')
             [CompletionResult]::new('deny', 'deny', [CompletionResultType]::ParameterValue, 'Refuse what a task''s agent asks')
             [CompletionResult]::new('cancel', 'cancel', [CompletionResultType]::ParameterValue, 'Cancel a task and every process it started')
@@ -828,6 +846,9 @@ Register-ArgumentCompleter -Native -CommandName 'gateway' -ScriptBlock {
             break
         }
         'gateway;help;tasks;diff' {
+            break
+        }
+        'gateway;help;tasks;apply' {
             break
         }
         'gateway;help;tasks;approve' {

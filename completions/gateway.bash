@@ -238,6 +238,9 @@ _gateway() {
             gateway__subcmd__help__subcmd__service,uninstall)
                 cmd="gateway__subcmd__help__subcmd__service__subcmd__uninstall"
                 ;;
+            gateway__subcmd__help__subcmd__tasks,apply)
+                cmd="gateway__subcmd__help__subcmd__tasks__subcmd__apply"
+                ;;
             gateway__subcmd__help__subcmd__tasks,approve)
                 cmd="gateway__subcmd__help__subcmd__tasks__subcmd__approve"
                 ;;
@@ -334,6 +337,9 @@ _gateway() {
             gateway__subcmd__service__subcmd__help,uninstall)
                 cmd="gateway__subcmd__service__subcmd__help__subcmd__uninstall"
                 ;;
+            gateway__subcmd__tasks,apply)
+                cmd="gateway__subcmd__tasks__subcmd__apply"
+                ;;
             gateway__subcmd__tasks,approve)
                 cmd="gateway__subcmd__tasks__subcmd__approve"
                 ;;
@@ -360,6 +366,9 @@ _gateway() {
                 ;;
             gateway__subcmd__tasks,tail)
                 cmd="gateway__subcmd__tasks__subcmd__tail"
+                ;;
+            gateway__subcmd__tasks__subcmd__help,apply)
+                cmd="gateway__subcmd__tasks__subcmd__help__subcmd__apply"
                 ;;
             gateway__subcmd__tasks__subcmd__help,approve)
                 cmd="gateway__subcmd__tasks__subcmd__help__subcmd__approve"
@@ -1419,8 +1428,22 @@ _gateway() {
             return 0
             ;;
         gateway__subcmd__help__subcmd__tasks)
-            opts="list show tail result diff approve deny cancel"
+            opts="list show tail result diff apply approve deny cancel"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        gateway__subcmd__help__subcmd__tasks__subcmd__apply)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -2211,8 +2234,30 @@ _gateway() {
             return 0
             ;;
         gateway__subcmd__tasks)
-            opts="-q -v -h --config --json --log-format --quiet --verbose --help list show tail result diff approve deny cancel help"
+            opts="-q -v -h --config --json --log-format --quiet --verbose --help list show tail result diff apply approve deny cancel help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "auto pretty json" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        gateway__subcmd__tasks__subcmd__apply)
+            opts="-q -v -h --config --json --log-format --quiet --verbose --help merge branch discard"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -2341,8 +2386,22 @@ _gateway() {
             return 0
             ;;
         gateway__subcmd__tasks__subcmd__help)
-            opts="list show tail result diff approve deny cancel help"
+            opts="list show tail result diff apply approve deny cancel help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        gateway__subcmd__tasks__subcmd__help__subcmd__apply)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi

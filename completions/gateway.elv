@@ -149,6 +149,7 @@ set edit:completion:arg-completer[gateway] = {|@words|
             cand tail 'Follow what a task''s agent does'
             cand result 'Print a task''s answer'
             cand diff 'Print a task''s changes as a diff'
+            cand apply 'Merge, keep or discard a finished task''s work'
             cand approve 'Allow what a task''s agent asks'
             cand deny 'Refuse what a task''s agent asks'
             cand cancel 'Cancel a task and every process it started'
@@ -215,6 +216,17 @@ set edit:completion:arg-completer[gateway] = {|@words|
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
         }
+        &'gateway;tasks;apply'= {
+            cand --config 'Read this configuration file instead of the usual one'
+            cand --log-format 'How to log to stderr'
+            cand --json 'Print data as JSON (`"schema": 1`)'
+            cand -q 'Say only what is necessary; log only errors'
+            cand --quiet 'Say only what is necessary; log only errors'
+            cand -v 'Log more: -v debug, -vv trace'
+            cand --verbose 'Log more: -v debug, -vv trace'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
         &'gateway;tasks;approve'= {
             cand --request 'The request''s id, when the task asks more than one thing'
             cand --config 'Read this configuration file instead of the usual one'
@@ -258,6 +270,7 @@ set edit:completion:arg-completer[gateway] = {|@words|
             cand tail 'Follow what a task''s agent does'
             cand result 'Print a task''s answer'
             cand diff 'Print a task''s changes as a diff'
+            cand apply 'Merge, keep or discard a finished task''s work'
             cand approve 'Allow what a task''s agent asks'
             cand deny 'Refuse what a task''s agent asks'
             cand cancel 'Cancel a task and every process it started'
@@ -272,6 +285,8 @@ set edit:completion:arg-completer[gateway] = {|@words|
         &'gateway;tasks;help;result'= {
         }
         &'gateway;tasks;help;diff'= {
+        }
+        &'gateway;tasks;help;apply'= {
         }
         &'gateway;tasks;help;approve'= {
         }
@@ -718,6 +733,7 @@ set edit:completion:arg-completer[gateway] = {|@words|
             cand tail 'Follow what a task''s agent does'
             cand result 'Print a task''s answer'
             cand diff 'Print a task''s changes as a diff'
+            cand apply 'Merge, keep or discard a finished task''s work'
             cand approve 'Allow what a task''s agent asks'
             cand deny 'Refuse what a task''s agent asks'
             cand cancel 'Cancel a task and every process it started'
@@ -731,6 +747,8 @@ set edit:completion:arg-completer[gateway] = {|@words|
         &'gateway;help;tasks;result'= {
         }
         &'gateway;help;tasks;diff'= {
+        }
+        &'gateway;help;tasks;apply'= {
         }
         &'gateway;help;tasks;approve'= {
         }
