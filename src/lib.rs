@@ -13,6 +13,7 @@ pub mod gateway;
 pub mod http;
 pub mod mcp;
 pub mod model;
+pub mod policy;
 pub mod project;
 pub mod qr;
 pub mod secret;

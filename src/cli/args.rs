@@ -214,6 +214,9 @@ pub enum TasksCommand {
         /// Only tasks of this project
         #[arg(long)]
         project: Option<String>,
+        /// What tasks ask instead of the tasks: everything that waits for an answer
+        #[arg(long, conflicts_with_all = ["states", "project", "limit"])]
+        asking: bool,
         /// How many
         #[arg(long, short = 'n', default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=1000))]
         limit: u16,
@@ -244,15 +247,33 @@ pub enum TasksCommand {
         #[arg(value_parser = apply_action())]
         action: Apply,
     },
-    /// Allow what a task's agent asks
-    Approve(RequestArg),
+    /// Allow what a task's agent asks, or let it carry out its plan
+    Approve {
+        #[command(flatten)]
+        request: RequestArg,
+        /// Allow this input instead: a whole JSON object, as `show` prints it
+        #[arg(long, value_name = "JSON", conflicts_with = "always")]
+        edit: Option<String>,
+        /// Allow the very same in this task again, for 8 hours at most
+        #[arg(long)]
+        always: bool,
+    },
     /// Refuse what a task's agent asks
     Deny {
         #[command(flatten)]
         request: RequestArg,
-        /// What the agent is told
-        #[arg(long, short, default_value = "the owner said no; continue without it or stop")]
-        message: String,
+        /// What the agent is told: why not, what to do instead, what to change in a plan
+        #[arg(long, short)]
+        message: Option<String>,
+    },
+    /// Answer a question of a task's agent
+    Answer {
+        #[command(flatten)]
+        request: RequestArg,
+        /// One for each question, in order: a choice's number or words (several with commas between
+        /// them), or your own words
+        #[arg(required = true)]
+        answers: Vec<String>,
     },
     /// Cancel a task and every process it started
     Cancel {

@@ -5,8 +5,8 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::error::CliError;
-use crate::gateway::{StepView, TaskDetail, TaskView};
-use crate::model::{Event, EventKind, dollars, steers};
+use crate::gateway::{OpenRequestView, RequestView, StepView, TaskDetail, TaskView};
+use crate::model::{Event, EventKind, TaskId, dollars, steers};
 
 /// Most characters of an answer among a task's other facts.
 const ANSWER_CHARS_MAX: usize = 4_000;
@@ -111,14 +111,8 @@ pub(super) fn task_detail(detail: &TaskDetail, colors: bool) -> String {
         }
     }
     for request in detail.requests.iter().filter(|request| request.state == "open") {
-        let _ = writeln!(out, "\n{} {}", paint("asks", "33", colors), clean(&request.preview));
-        let _ = writeln!(out, "             {}", clean(&request.input.to_string()));
-        let short = &task.id.as_str()[..8];
-        let which = &request.id[..8];
-        let _ = writeln!(
-            out,
-            "             gateway tasks approve {short} --request {which}\n             gateway tasks deny {short} --request {which} --message '…'"
-        );
+        out.push('\n');
+        out += &request_lines(&task.id, request, colors);
     }
     out
 }
@@ -134,6 +128,49 @@ fn place(detail: &TaskDetail) -> String {
             format!("{place} in the queue; the places are held by {}", holding.join(", "))
         }
     }
+}
+
+/// What a task's agent asks, how much that can do, and the commands that answer it.
+fn request_lines(task: &TaskId, request: &RequestView, colors: bool) -> String {
+    let asks = paint("asks", "33", colors);
+    let class = request.class.map(|class| format!(" ({class})")).unwrap_or_default();
+    let mut out = format!("{asks} {}{class}\n", clean(&request.preview));
+    let mut line = |text: &str| {
+        let _ = writeln!(out, "             {}", clean(text).replace('\n', "\n             "));
+    };
+    if !request.input.is_null() {
+        line(&format!("{} {}", request.tool, request.input));
+    }
+    for question in &request.questions {
+        let several = if question.several { " (several may be taken)" } else { "" };
+        line(&format!("{}{several}", question.text));
+        for (number, choice) in (1..).zip(&question.choices) {
+            line(&format!("  {number}) {}  {}", choice.label, choice.about));
+        }
+    }
+    if let Some(plan) = &request.plan {
+        line(plan);
+    }
+    if request.chat_may_approve {
+        line(&format!("the chat may answer it too; it ends at {}", request.expires_at));
+    } else {
+        line(&format!("only you may approve it; it ends at {}", request.expires_at));
+    }
+    let which = format!("{} --request {}", &task.as_str()[..8], &request.id[..8]);
+    if request.questions.is_empty() {
+        line(&format!("gateway tasks approve {which}\ngateway tasks deny {which} --message '…'"));
+    } else {
+        line(&format!("gateway tasks answer {which} '…'"));
+    }
+    out
+}
+
+/// An open request and its task.
+#[must_use]
+pub(super) fn open_request(open: &OpenRequestView, colors: bool) -> String {
+    let (project, title) = (clean(&open.project), clean(&open.title));
+    let lines = request_lines(&open.task_id, &open.request, colors);
+    format!("{}  {project}: {title}\n{lines}", &open.task_id.as_str()[..8])
 }
 
 fn cost(task: &TaskView) -> String {

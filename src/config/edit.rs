@@ -132,6 +132,10 @@ fn fill(entry: &mut dyn TableLike, project: &ProjectSection) {
     if project.trust_project_config != plain.trust_project_config {
         set("trust_project_config", project.trust_project_config.into());
     }
+    if project.chat_may_approve != plain.chat_may_approve {
+        let classes = project.chat_may_approve.iter().map(|class| class.as_str());
+        set("chat_may_approve", Value::Array(classes.collect::<Array>()));
+    }
 }
 
 #[cfg(test)]
@@ -140,7 +144,7 @@ mod tests {
     use std::path::{Path, PathBuf};
 
     use super::*;
-    use crate::config::{Config, Isolation, Overrides};
+    use crate::config::{Config, Isolation, Overrides, RequestClass};
 
     fn load(text: &str) -> Config {
         let file = Path::new("/c/config.toml");
@@ -162,6 +166,7 @@ mod tests {
             isolation: Isolation::None,
             branch_prefix: "bot/".parse().unwrap(),
             trust_project_config: true,
+            chat_may_approve: vec![RequestClass::Read],
             ..ProjectSection::new(PathBuf::from("/src/b"))
         }
     }

@@ -35,8 +35,8 @@ pub use self::schema::json_schema;
 pub use self::section::{
     AuthSection, BudgetSection, ClaudeExecutor, CloudflaredSection, Config, ConsentMode,
     ExecutorKind, Isolation, LimitsSection, LogLevel, LogSection, NgrokSection, OnShutdown,
-    ProjectBudgetSection, ProjectSection, Registration, SecretsBackend, SecretsSection,
-    ServerSection, TasksSection, TunnelProvider, TunnelSection,
+    ProjectBudgetSection, ProjectSection, Registration, RequestClass, SecretsBackend,
+    SecretsSection, ServerSection, TasksSection, TunnelProvider, TunnelSection,
 };
 pub use self::value::{
     HostName, InvalidValue, ListenAddr, Network, ProjectName, ProxyUrl, PublicUrl, RedirectScheme,

@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::model::{Cost, Decision, TaskId, Verdict};
+use crate::model::{Cost, Decision, Question, TaskId, Verdict};
 
 /// Something that can do a task.
 pub trait Executor: fmt::Debug + Send + Sync {
@@ -79,7 +79,7 @@ pub struct Job {
     pub prompt: String,
     /// The model, where one was chosen.
     pub model: Option<String>,
-    /// Change nothing.
+    /// Change nothing before the owner has approved a plan.
     pub plan_only: bool,
     /// Tools that need no question.
     pub allowed_tools: Vec<String>,
@@ -150,6 +150,24 @@ pub enum Item {
         tool: String,
         /// Its whole input.
         input: Value,
+        /// One line for people, cleaned.
+        preview: String,
+    },
+    /// The agent asks its owner something.
+    QuestionAsked {
+        /// The agent's name for the request.
+        agent_ref: String,
+        /// The questions, in order; none twice.
+        questions: Vec<Question>,
+        /// One line for people, cleaned.
+        preview: String,
+    },
+    /// The agent asks leave to carry out its plan.
+    PlanAsked {
+        /// The agent's name for the request.
+        agent_ref: String,
+        /// The plan, in its words.
+        plan: String,
         /// One line for people, cleaned.
         preview: String,
     },

@@ -39,7 +39,8 @@ pub use self::serve::{Gateway, LoadConfig, SetLogLevel, Setup};
 pub use self::state::{State, StateError};
 use self::tools::Shown;
 pub use self::view::{
-    ConnectionView, EventPage, RequestView, StepPage, StepView, TaskDetail, TaskView,
+    ConnectionView, EventPage, OpenRequestView, RequestView, StepPage, StepView, TaskDetail,
+    TaskView,
 };
 pub use self::workspaces::ProjectWorkspaces;
 use crate::auth::AuthorizationServer;

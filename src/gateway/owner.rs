@@ -11,11 +11,11 @@ use super::admin::{Call, CallError, CallErrorKind};
 use super::apply::{Hand, apply};
 use super::devices;
 use super::tools::Shown;
-use super::view::{EventPage, RequestView, StepPage, TaskDetail, TaskView};
+use super::view::{EventPage, OpenRequestView, RequestView, StepPage, TaskDetail, TaskView};
 use super::workspaces::ProjectWorkspaces;
 use crate::auth::AuthorizationServer;
 use crate::clock::Clock;
-use crate::model::{Answer, Answerer, Apply, Decision, Request, RequestState, Task, TaskId};
+use crate::model::{Answerer, Apply, Reply, Request, RequestId, RequestState, Task, TaskId};
 use crate::store::{Store, TaskFilter};
 use crate::task::{AnswerError, CancelError, EngineHandle, Standing};
 
@@ -25,6 +25,8 @@ const WAIT_MAX: Duration = Duration::from_secs(60);
 const OWNER: &str = "the owner at the terminal";
 /// Most events in one answer.
 const EVENTS: usize = 500;
+/// Most open requests in one answer.
+const REQUESTS: u32 = 200;
 /// Names of states that a filter may hold.
 pub(crate) const STATES: &[&str] = &[
     "queued",
@@ -83,7 +85,8 @@ impl Owner {
             Call::ShowTask { task } => self.show_task(&task),
             Call::Diff { task, path, stat_only } => self.diff(&task, path, stat_only).await,
             Call::Apply { task, action } => self.apply(&task, action).await,
-            Call::Answer { task, request, deny } => self.answer(&task, request, deny).await,
+            Call::ListRequests => Ok(json!({ "schema": 1, "requests": self.open_requests()? })),
+            Call::Answer { task, request, reply } => self.answer(&task, request, reply).await,
             Call::Cancel { task } => self.cancel(&task).await,
             Call::MintClient { name, scopes, projects, public, rotate } => {
                 if rotate {
@@ -274,11 +277,12 @@ impl Owner {
         let requests = self.store.read(|tx| tx.requests_of(&task.id))?;
         let standing = self.standing();
         let view = TaskView::of(&task, self.clock.now()).in_line(&standing);
+        let chat = self.workspaces().chat_may(&task.spec.project);
         let detail = TaskDetail {
             holding: if view.place.is_some() { standing.holding } else { Vec::new() },
             task: view,
             prompt: task.spec.prompt.clone(),
-            requests: requests.iter().map(RequestView::of).collect(),
+            requests: requests.iter().map(|it| RequestView::of(it, &chat)).collect(),
         };
         let mut value = json!(detail);
         value["schema"] = 1.into();
@@ -318,24 +322,69 @@ impl Owner {
         &self,
         task: &str,
         request: Option<String>,
-        deny: Option<String>,
+        reply: Reply,
     ) -> Result<Value, CallError> {
-        let (engine, _) = self.running()?;
+        self.running()?;
         let task = self.find(task)?;
         let request = self.choose_request(&task, request)?;
-        let decision = deny.map_or(Decision::Allow, |message| Decision::Deny { message });
-        let answer = Answer { decision, by: Answerer::Terminal };
-        let request = engine.answer(&request.id, answer).await.map_err(|error| {
-            let hint = match error {
+        let request = self.answer_request(&request.id, reply, Answerer::Terminal).await?;
+        let chat = self.workspaces().chat_may(&task.spec.project);
+        let view = RequestView::of(&request, &chat);
+        Ok(json!({ "schema": 1, "task_id": task.id, "request": view }))
+    }
+
+    /// Everything that agents ask now, oldest first.
+    ///
+    /// # Errors
+    ///
+    /// When the database cannot be read.
+    pub fn open_requests(&self) -> Result<Vec<OpenRequestView>, CallError> {
+        let workspaces = self.workspaces();
+        let open = self.store.read(|tx| tx.open_requests(REQUESTS))?;
+        let mut views = Vec::new();
+        for request in open {
+            let Some(task) = self.store.task(&request.task_id)? else { continue };
+            views.push(OpenRequestView {
+                title: task.spec.title(),
+                project: task.spec.project.clone(),
+                executor: task.spec.executor.clone(),
+                request: RequestView::of(&request, &workspaces.chat_may(&task.spec.project)),
+                task_id: request.task_id,
+            });
+        }
+        Ok(views)
+    }
+
+    /// Answers the request of this id, once: whoever comes second is told so.
+    ///
+    /// # Errors
+    ///
+    /// A sentence and a hint for the terminal.
+    pub async fn answer_request(
+        &self,
+        id: &RequestId,
+        reply: Reply,
+        by: Answerer,
+    ) -> Result<Request, CallError> {
+        let (engine, _) = self.running()?;
+        engine.answer(id, reply, by).await.map_err(|error| {
+            let (kind, hint) = match error {
                 AnswerError::Closed(_) | AnswerError::NotFound | AnswerError::TaskOver(_) => {
-                    "`gateway tasks show` tells what is still open"
+                    (CallErrorKind::Failed, "`gateway tasks show` tells what is still open")
                 }
-                AnswerError::ShuttingDown => "try again when the gateway runs",
-                AnswerError::Store(_) => "run `gateway doctor`",
+                AnswerError::Unfit(_) | AnswerError::NoAnswer(_) => {
+                    (CallErrorKind::Invalid, "`gateway tasks show` tells what is asked")
+                }
+                AnswerError::NotYours(_) => {
+                    (CallErrorKind::Permission, "answer it at the workstation's terminal")
+                }
+                AnswerError::ShuttingDown => {
+                    (CallErrorKind::Failed, "try again when the gateway runs")
+                }
+                AnswerError::Store(_) => (CallErrorKind::Failed, "run `gateway doctor`"),
             };
-            CallError::new(CallErrorKind::Failed, error, hint)
-        })?;
-        Ok(json!({ "schema": 1, "task_id": task.id, "request": RequestView::of(&request) }))
+            CallError::new(kind, error, hint)
+        })
     }
 
     fn choose_request(&self, task: &Task, id: Option<String>) -> Result<Request, CallError> {

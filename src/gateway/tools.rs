@@ -10,13 +10,15 @@ use super::apply::{self, ApplyError, Hand, apply};
 use super::workspaces::{ProjectWorkspaces, stat_text};
 use crate::config::Config;
 use crate::mcp::{
-    self, Admitted, CancelError, Diff, DiffError, DiffOptions, FileLines, NewTask, Place,
-    ProjectView, ReadError, StartError, TaskChange, TaskPage, TaskQuery, Tasks, Unavailable,
+    self, Admitted, AnswerError, CancelError, Diff, DiffError, DiffOptions, FileLines, NewTask,
+    Place, ProjectView, ReadError, StartError, TaskChange, TaskPage, TaskQuery, Tasks, Unavailable,
     WantedFile,
 };
 use crate::model::{
-    Applied, Apply, ChangedFile, DiffStat, Event, EventKind, Request, Task, TaskId, dollars,
+    Answerer, Applied, Apply, ChangedFile, DiffStat, Event, EventKind, Reply, Request, RequestId,
+    Task, TaskId, dollars,
 };
+use crate::policy::ChatMay;
 use crate::project::{self, BranchName, Head, ProjectKind};
 use crate::store::{Store, StoreError, TaskFilter};
 use crate::task::{self, EngineHandle, NoProject};
@@ -315,6 +317,19 @@ impl Tasks for EngineTasks {
         std::future::ready(requests.map_err(unavailable)).boxed()
     }
 
+    fn chat_may(&self, project: &str) -> ChatMay {
+        self.shown.borrow().workspaces.chat_may(project)
+    }
+
+    fn answer<'a>(
+        &'a self,
+        id: &'a RequestId,
+        reply: Reply,
+        by: Answerer,
+    ) -> BoxFuture<'a, Result<Request, AnswerError>> {
+        async move { self.engine.answer(id, reply, by).await.map_err(not_answered) }.boxed()
+    }
+
     fn changes(&self) -> BoxStream<'static, TaskChange> {
         let newest = *self.store.committed().borrow();
         let changes = self.store.subscribe(newest);
@@ -402,6 +417,22 @@ fn not_cancelled(error: task::CancelError) -> CancelError {
         task::CancelError::ShuttingDown => Unavailable(error.to_string()).into(),
         task::CancelError::Store(error) => unavailable(error).into(),
     }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the form that map_err takes")]
+fn not_answered(error: task::AnswerError) -> AnswerError {
+    let hint = match error {
+        task::AnswerError::NotYours(_) => return AnswerError::OwnersOnly(error.to_string()),
+        task::AnswerError::Store(_) | task::AnswerError::ShuttingDown => {
+            return Unavailable(error.to_string()).into();
+        }
+        task::AnswerError::NotFound
+        | task::AnswerError::Closed(_)
+        | task::AnswerError::TaskOver(_) => "check_task tells what is open now",
+        task::AnswerError::Unfit(_) => "check_task tells the request's kind",
+        task::AnswerError::NoAnswer(_) => "check_task shows the questions and their choices",
+    };
+    AnswerError::Refused { message: error.to_string(), hint: hint.to_owned() }
 }
 
 #[cfg(test)]

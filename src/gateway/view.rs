@@ -2,7 +2,11 @@
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
-use crate::model::{Cost, DiffStat, Event, Request, RequestKind, RequestState, Task, TaskId};
+use crate::model::{
+    Answer, Class, Cost, DiffStat, Event, Question, Request, RequestKind, RequestState, Task,
+    TaskId,
+};
+use crate::policy::ChatMay;
 use crate::task::Standing;
 use crate::trace::{Connection, Entry, Page};
 
@@ -76,18 +80,46 @@ pub struct TaskView {
 pub struct RequestView {
     /// Its id.
     pub id: String,
-    /// `open`, `allowed`, `denied`, `withdrawn` or `expired`.
+    /// `open`, `allowed`, `denied`, `answered`, `withdrawn` or `expired`.
     pub state: String,
-    /// The tool.
+    /// `permission`, `question` or `plan`.
+    pub kind: String,
+    /// The tool that the agent asks leave to use; empty for questions and plans.
     pub tool: String,
+    /// How much that can do.
+    pub class: Option<Class>,
+    /// Whether a chat may approve or answer it.
+    pub chat_may_approve: bool,
     /// One line about it.
     pub preview: String,
     /// The tool's whole input.
     pub input: serde_json::Value,
+    /// The questions.
+    pub questions: Vec<Question>,
+    /// The plan.
+    pub plan: Option<String>,
+    /// What was decided, and by whom.
+    pub answer: Option<Answer>,
     /// When it was asked, RFC 3339.
     pub asked_at: String,
     /// When silence becomes a refusal, RFC 3339.
     pub expires_at: String,
+}
+
+/// An open request with the task it belongs to: all that is needed to decide.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct OpenRequestView {
+    /// The task's id.
+    pub task_id: TaskId,
+    /// The first line of its prompt.
+    pub title: String,
+    /// The project's name.
+    pub project: String,
+    /// The executor's name.
+    pub executor: String,
+    /// The request.
+    #[serde(flatten)]
+    pub request: RequestView,
 }
 
 /// A task with what it asks.
@@ -265,25 +297,41 @@ impl ConnectionView {
 }
 
 impl RequestView {
-    /// The view of `request`.
+    /// The view of `request` in a project where a chat may approve `chat`.
     #[must_use]
-    pub fn of(request: &Request) -> Self {
-        let RequestKind::Permission { tool, input, preview } = &request.kind;
-        let state = match &request.state {
-            RequestState::Open => "open",
-            RequestState::Answered { answer, .. } => match answer.decision {
-                crate::model::Decision::Allow => "allowed",
-                crate::model::Decision::Deny { .. } => "denied",
-            },
-            RequestState::Withdrawn { .. } => "withdrawn",
-            RequestState::Expired { .. } => "expired",
+    pub fn of(request: &Request, chat: &ChatMay) -> Self {
+        let (tool, input, class) = match &request.kind {
+            RequestKind::Permission { tool, input, class, .. } => {
+                (tool.clone(), input.clone(), Some(*class))
+            }
+            RequestKind::Question { .. } | RequestKind::Plan { .. } => {
+                (String::new(), serde_json::Value::Null, None)
+            }
+        };
+        let questions = match &request.kind {
+            RequestKind::Question { questions, .. } => questions.clone(),
+            _ => Vec::new(),
+        };
+        let plan = match &request.kind {
+            RequestKind::Plan { plan, .. } => Some(plan.clone()),
+            _ => None,
+        };
+        let answer = match &request.state {
+            RequestState::Answered { answer, .. } => Some(answer.clone()),
+            _ => None,
         };
         Self {
             id: request.id.to_string(),
-            state: state.to_owned(),
-            tool: tool.clone(),
-            preview: preview.clone(),
-            input: input.clone(),
+            state: request.state.name().to_owned(),
+            kind: request.kind.name().to_owned(),
+            tool,
+            class,
+            chat_may_approve: chat.approve(&request.kind),
+            preview: request.kind.preview().to_owned(),
+            input,
+            questions,
+            plan,
+            answer,
             asked_at: request.asked_at.to_string(),
             expires_at: request.expires_at.to_string(),
         }

@@ -12,7 +12,8 @@ use serde_json::{Value, json};
 
 use crate::clock::{Clock, Timestamp};
 use crate::config::{self, Config, ProjectBudgetSection, ProjectSection, Usd};
-use crate::model::{ChangedFile, DiffStat, ProjectBudget, Task, Workspace};
+use crate::model::{ChangedFile, Class, DiffStat, ProjectBudget, Task, Workspace};
+use crate::policy::ChatMay;
 use crate::project::{
     self, BaseSpec, BranchName, BranchPrefix, Diff, DiffOptions, Git, Limits, Oid, Order,
     OwnerFolders, Project, ProjectError, Published, Registry,
@@ -72,6 +73,13 @@ impl ProjectWorkspaces {
     #[must_use]
     pub fn faults(&self) -> &[String] {
         &self.inner.faults
+    }
+
+    /// What a chat may approve in a project; nothing in one that is not there.
+    #[must_use]
+    pub fn chat_may(&self, name: &str) -> ChatMay {
+        let project = self.inner.registry.find(Some(name));
+        project.map_or_else(|_| ChatMay::nothing(), |project| project.chat_may_approve.clone())
     }
 
     /// The projects.
@@ -236,6 +244,7 @@ impl Workspaces for ProjectWorkspaces {
             allowed_tools: project.allowed_tools.clone(),
             trust_project_config: project.trust_project_config,
             budget: project.budget.clone(),
+            chat_may_approve: project.chat_may_approve.clone(),
         })
     }
 
@@ -384,5 +393,16 @@ fn project_of(name: &config::ProjectName, section: &ProjectSection) -> Result<Pr
     project.max_concurrent = section.max_concurrent;
     project.trust_project_config = section.trust_project_config;
     project.budget = budget_of(&section.budget);
+    project.chat_may_approve = section.chat_may_approve.iter().copied().map(class_of).collect();
     Ok(project)
+}
+
+const fn class_of(class: config::RequestClass) -> Class {
+    match class {
+        config::RequestClass::Read => Class::Read,
+        config::RequestClass::Write => Class::Write,
+        config::RequestClass::Exec => Class::Exec,
+        config::RequestClass::Network => Class::Network,
+        config::RequestClass::Destructive => Class::Destructive,
+    }
 }

@@ -8,8 +8,10 @@ use futures::stream::BoxStream;
 
 use crate::clock::Timestamp;
 use crate::model::{
-    Applied, Apply, Caller, ChangedFile, DiffStat, Event, Priority, Request, Task, TaskId,
+    Answerer, Applied, Apply, Caller, ChangedFile, DiffStat, Event, Priority, Reply, Request,
+    RequestId, Task, TaskId,
 };
+use crate::policy::ChatMay;
 
 /// The engine, as tools see it. Every method is cancel-safe: dropping a call undoes nothing.
 pub trait Tasks: fmt::Debug + Send + Sync + 'static {
@@ -87,6 +89,17 @@ pub trait Tasks: fmt::Debug + Send + Sync + 'static {
 
     /// The task's questions and permission requests, oldest first.
     fn requests<'a>(&'a self, id: &'a TaskId) -> BoxFuture<'a, Result<Vec<Request>, Unavailable>>;
+
+    /// What a chat may approve in tasks of `project`.
+    fn chat_may(&self, project: &str) -> ChatMay;
+
+    /// Answers a request, once and for all, as far as `by` may.
+    fn answer<'a>(
+        &'a self,
+        id: &'a RequestId,
+        reply: Reply,
+        by: Answerer,
+    ) -> BoxFuture<'a, Result<Request, AnswerError>>;
 
     /// Every change of a task from now on, after it was committed. Ends with the store.
     fn changes(&self) -> BoxStream<'static, TaskChange>;
@@ -197,6 +210,25 @@ pub enum CancelError {
     #[error("it has already ended")]
     AlreadyOver,
     /// The engine cannot do it now.
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+}
+
+/// Why an answer does not count.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum AnswerError {
+    /// Only the owner may give it; why.
+    #[error("{0}")]
+    OwnersOnly(String),
+    /// Refused for a reason that the caller can do something about.
+    #[error("{message}")]
+    Refused {
+        /// What is wrong.
+        message: String,
+        /// What to do.
+        hint: String,
+    },
+    /// The engine cannot take it now.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
 }

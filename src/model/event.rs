@@ -67,7 +67,7 @@ pub enum EventKind {
     RequestClosed {
         /// The request.
         request_id: RequestId,
-        /// `allowed`, `denied`, `withdrawn` or `expired`.
+        /// `allowed`, `denied`, `answered`, `withdrawn` or `expired`.
         outcome: String,
     },
     /// Cancelling has begun.

@@ -6,6 +6,7 @@
 mod apply;
 mod audience;
 mod budget;
+mod class;
 mod client;
 mod device;
 mod estimate;
@@ -15,6 +16,7 @@ pub(crate) mod family_tests;
 mod grant;
 mod id;
 mod priority;
+mod question;
 mod request;
 mod task;
 #[cfg(feature = "testing")]
@@ -23,6 +25,7 @@ mod text;
 pub use self::apply::{Applied, Apply};
 pub use self::audience::Audience;
 pub use self::budget::{DaySpending, ProjectBudget, dollars};
+pub use self::class::Class;
 pub use self::client::{Client, ClientKind, ClientSecret, ProjectAccess, Registration};
 pub use self::device::Device;
 pub use self::estimate::Estimate;
@@ -33,7 +36,8 @@ pub use self::grant::{
 };
 pub use self::id::{ClientId, DeviceId, FamilyId, InvalidId, RequestId, TaskId};
 pub use self::priority::Priority;
-pub use self::request::{Answer, Answerer, Decision, Request, RequestKind, RequestState};
+pub use self::question::{Choice, NoAnswer, Question, answers_to};
+pub use self::request::{Answer, Answerer, Decision, Reply, Request, RequestKind, RequestState};
 pub use self::task::{
     Caller, CancelReason, ChangedFile, Cost, DiffStat, End, Failure, FailureKind,
     InvalidTransition, Outcome, Phase, Progress, Run, Task, TaskSpec, TaskState, Verdict,

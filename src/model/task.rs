@@ -50,7 +50,7 @@ pub struct TaskSpec {
     pub executor: String,
     /// The model, where the caller chose one.
     pub model: Option<String>,
-    /// Plan only: nothing on disk may change.
+    /// Plan only: nothing on disk may change unless the owner approves the plan.
     pub plan_only: bool,
     /// Working time allowed, in seconds; time spent waiting for the owner is not counted.
     pub timeout_secs: u64,

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::branch::BranchPrefix;
 use super::name::ProjectName;
 use crate::model::ProjectBudget;
+use crate::policy::ChatMay;
 
 /// Where a task works.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize, Deserialize)]
@@ -45,6 +46,8 @@ pub struct Project {
     pub trust_project_config: bool,
     /// What its tasks may use up.
     pub budget: ProjectBudget,
+    /// What a chat may approve in its tasks.
+    pub chat_may_approve: ChatMay,
 }
 
 impl Project {
@@ -63,6 +66,7 @@ impl Project {
             max_concurrent: 1,
             trust_project_config: false,
             budget: ProjectBudget::default(),
+            chat_may_approve: ChatMay::default(),
         }
     }
 }

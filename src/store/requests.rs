@@ -4,7 +4,7 @@ use rusqlite::{OptionalExtension, params};
 use super::error::StoreError;
 use super::events::{from_json, to_json};
 use super::{ReadTx, WriteTx};
-use crate::model::{Request, RequestId, RequestState, TaskId};
+use crate::model::{Request, RequestId, TaskId};
 
 impl WriteTx<'_> {
     /// Stores a new request; `false` when the task's agent asked the same one before.
@@ -23,7 +23,7 @@ impl WriteTx<'_> {
                 request.id.as_str(),
                 request.task_id.as_str(),
                 request.agent_ref,
-                state_name(&request.state),
+                request.state.name(),
                 to_json("requests", request)?,
             ])?;
         Ok(inserted == 1)
@@ -39,7 +39,7 @@ impl WriteTx<'_> {
             .prepare_cached("UPDATE requests SET state = ?2, body = ?3 WHERE id = ?1")?
             .execute(params![
                 request.id.as_str(),
-                state_name(&request.state),
+                request.state.name(),
                 to_json("requests", request)?,
             ])?;
         Ok(())
@@ -61,6 +61,22 @@ impl ReadTx<'_> {
         body.map(|body| from_json("requests", &body)).transpose()
     }
 
+    /// At most `limit` open requests of all tasks, oldest first.
+    ///
+    /// # Errors
+    ///
+    /// What SQLite says, or [`StoreError::Malformed`].
+    pub fn open_requests(&self, limit: u32) -> Result<Vec<Request>, StoreError> {
+        let bodies: Vec<String> = self
+            .connection()
+            .prepare_cached(
+                "SELECT body FROM requests WHERE state = 'open' ORDER BY number LIMIT ?1",
+            )?
+            .query_map([limit], |row| row.get(0))?
+            .collect::<Result<_, _>>()?;
+        bodies.iter().map(|body| from_json("requests", body)).collect()
+    }
+
     /// All requests of a task, oldest first.
     ///
     /// # Errors
@@ -73,14 +89,5 @@ impl ReadTx<'_> {
             .query_map([task_id.as_str()], |row| row.get(0))?
             .collect::<Result<_, _>>()?;
         bodies.iter().map(|body| from_json("requests", body)).collect()
-    }
-}
-
-const fn state_name(state: &RequestState) -> &'static str {
-    match state {
-        RequestState::Open => "open",
-        RequestState::Answered { .. } => "answered",
-        RequestState::Withdrawn { .. } => "withdrawn",
-        RequestState::Expired { .. } => "expired",
     }
 }

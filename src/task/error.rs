@@ -2,7 +2,8 @@
 use super::budget;
 use super::settings::NoProject;
 use crate::clock::Timestamp;
-use crate::model::{TaskId, dollars};
+use crate::model::{NoAnswer, TaskId, dollars};
+use crate::policy::NotYours;
 use crate::store::StoreError;
 
 /// Why a task was not accepted. The texts reach the caller.
@@ -145,6 +146,15 @@ pub enum AnswerError {
     /// The task is over or being cancelled.
     #[error("the task is {0}")]
     TaskOver(&'static str),
+    /// The reply is not this answerer's to give.
+    #[error(transparent)]
+    NotYours(#[from] NotYours),
+    /// The reply does not go with the request.
+    #[error("this does not answer the request: {0}")]
+    Unfit(&'static str),
+    /// The replies do not answer the questions.
+    #[error(transparent)]
+    NoAnswer(#[from] NoAnswer),
     /// The gateway is ending.
     #[error("the gateway is shutting down: try again in a moment")]
     ShuttingDown,

@@ -7,7 +7,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use super::engine::Message;
 use super::error::{AnswerError, CancelError, StartError};
 use super::settings::{Settings, Surroundings};
-use crate::model::{Answer, Caller, Priority, Request, RequestId, Task, TaskId};
+use crate::model::{Answerer, Caller, Priority, Reply, Request, RequestId, Task, TaskId};
 use crate::project::BranchName;
 use crate::store::{Store, StoreError};
 
@@ -125,16 +125,21 @@ impl EngineHandle {
         answer.await.unwrap_or(Err(CancelError::ShuttingDown))
     }
 
-    /// Answers a request, once and for all.
+    /// Answers a request, once and for all: the first answer counts.
     ///
     /// # Errors
     ///
     /// See [`AnswerError`].
-    pub async fn answer(&self, id: &RequestId, answer: Answer) -> Result<Request, AnswerError> {
-        let (reply, done) = oneshot::channel();
-        let sent = self.inbox.send(Message::Answer { id: id.clone(), answer, reply }).await;
+    pub async fn answer(
+        &self,
+        id: &RequestId,
+        reply: Reply,
+        by: Answerer,
+    ) -> Result<Request, AnswerError> {
+        let (done, answer) = oneshot::channel();
+        let sent = self.inbox.send(Message::Answer { id: id.clone(), reply, by, done }).await;
         sent.map_err(|_| AnswerError::ShuttingDown)?;
-        done.await.unwrap_or(Err(AnswerError::ShuttingDown))
+        answer.await.unwrap_or(Err(AnswerError::ShuttingDown))
     }
 
     /// The queue as the engine left it after its last step; nobody is asked, nothing is read.

@@ -5,9 +5,12 @@
 //! A new executor does not touch this module: see [`crate::executor`].
 mod admission;
 mod budget;
+mod classing;
+mod decision;
 mod drive;
 mod engine;
 mod error;
+mod grant;
 mod handle;
 mod news;
 mod queue;

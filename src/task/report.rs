@@ -1,13 +1,15 @@
 //! What an agent's news mean for its task, its requests and the event log.
+use std::collections::HashMap;
 use std::path::Path;
 use std::time::Duration;
 
 use super::settings::{Settled, WorkspaceError};
+use super::{classing, grant};
 use crate::clock::{Entropy, Timestamp};
 use crate::executor::{Ended, Item, Report};
 use crate::model::{
-    Cost, Decision, End, EventKind, Failure, FailureKind, Outcome, Request, RequestId, RequestKind,
-    RequestState, Task, TaskId, TaskState, Verdict,
+    Answer, Answerer, Class, Cost, Decision, End, EventKind, Failure, FailureKind, Outcome,
+    Request, RequestId, RequestKind, RequestState, Task, TaskId, TaskState, Verdict,
 };
 use crate::store::{StoreError, WriteTx};
 
@@ -20,37 +22,139 @@ const NOTES: usize = 32;
 
 /// There is nothing to judge then.
 pub(super) const WITHOUT_AGENT: &str = "it was stopped before it had an agent";
+/// What came of a report.
+pub(super) struct Applied {
+    pub(super) task: Task,
+    /// Its open requests, oldest first.
+    pub(super) open: Vec<Request>,
+    /// The agent's names for what a grant of its owner allowed at once.
+    pub(super) granted: Vec<String>,
+}
+
+/// The classes of the permissions that a report asks for, by the agent's name for each.
+pub(super) fn classes(task: &Task, report: &Report) -> HashMap<String, Class> {
+    let of = |item: &Item| match item {
+        Item::PermissionAsked { agent_ref, tool, input, .. } => {
+            Some((agent_ref.clone(), classing::class_of(tool, input, tree(task))))
+        }
+        _ => None,
+    };
+    report.items.iter().filter_map(of).collect()
+}
 
 /// Takes a report over into the task, in the caller's transaction: the offset is stored together
-/// with what came of the items. Returns the task and its open requests, oldest first.
+/// with what came of the items.
 pub(super) fn apply(
     tx: &mut WriteTx<'_>,
     mut task: Task,
     report: Report,
+    classes: &HashMap<String, Class>,
     entropy: &dyn Entropy,
     expires_at: Timestamp,
-) -> Result<(Task, Vec<Request>), StoreError> {
+) -> Result<Applied, StoreError> {
     let mut events = Vec::new();
+    let mut granted = Vec::new();
     for item in report.items {
-        events.extend(take(tx, &mut task, item, entropy, expires_at)?);
+        let asked = match item {
+            Item::PermissionAsked { agent_ref, tool, input, preview } => {
+                let class = classes.get(&agent_ref).copied().unwrap_or_default();
+                (agent_ref, RequestKind::Permission { tool, input, preview, class })
+            }
+            Item::QuestionAsked { agent_ref, questions, preview } => {
+                (agent_ref, RequestKind::Question { questions, preview })
+            }
+            Item::PlanAsked { agent_ref, plan, preview } => {
+                (agent_ref, RequestKind::Plan { plan, preview })
+            }
+            other => {
+                events.extend(take(tx, &mut task, other)?);
+                continue;
+            }
+        };
+        let (agent_ref, kind) = asked;
+        let mut request = Request {
+            id: RequestId::random(entropy),
+            task_id: task.id.clone(),
+            agent_ref,
+            kind,
+            asked_at: tx.now(),
+            expires_at,
+            state: RequestState::Open,
+        };
+        if let Some(note) = allow_as_granted(tx, &task, &mut request)? {
+            if tx.insert_request(&request)? {
+                granted.push(request.agent_ref);
+                events.push(note);
+            }
+            continue;
+        }
+        events.extend(open(tx, &mut task, &request)?);
     }
     if let Some(run) = &mut task.run {
         run.offset = run.offset.max(report.offset);
     }
     tx.update_task(&mut task, &events)?;
     let open = open_requests(tx, &task.id)?;
-    Ok((task, open))
+    Ok(Applied { task, open, granted })
+}
+
+/// Asks the owner.
+fn open(
+    tx: &mut WriteTx<'_>,
+    task: &mut Task,
+    request: &Request,
+) -> Result<Option<EventKind>, StoreError> {
+    // A task being cancelled takes no more questions; its agent is on the way out.
+    Ok(match task.state.clone().ask(request.id.clone()) {
+        Ok(state) if tx.insert_request(request)? => {
+            task.state = state;
+            let (request_id, preview) = (request.id.clone(), request.kind.preview().to_owned());
+            Some(EventKind::RequestOpened { request_id, preview })
+        }
+        _ => None,
+    })
+}
+
+/// Answers a request that a grant of the owner covers, and tells so.
+fn allow_as_granted(
+    tx: &WriteTx<'_>,
+    task: &Task,
+    request: &mut Request,
+) -> Result<Option<EventKind>, StoreError> {
+    let RequestKind::Permission { tool, input, preview, class } = &request.kind else {
+        return Ok(None);
+    };
+    if task.state.clone().ask(request.id.clone()).is_err() {
+        return Ok(None);
+    }
+    let (earlier, now) = (tx.requests_of(&task.id)?, tx.now());
+    let Some(grant) = grant::covering(&earlier, (tool, input, *class), tree(task), now) else {
+        return Ok(None);
+    };
+    let text =
+        format!("allowed, as the owner granted it for this task (request {grant}): {preview}");
+    let by = Answerer::Grant { request_id: grant.clone() };
+    let answer = Answer { decision: Decision::Allow, by };
+    request.state = RequestState::Answered { answer, at: now, delivered: false };
+    Ok(Some(EventKind::Note { text: cut(&text, TEXT_CHARS) }))
+}
+
+/// The folder that a task's agent works in.
+pub(super) fn tree(task: &Task) -> &Path {
+    task.workspace.as_ref().map_or(Path::new(""), |workspace| &workspace.dir)
 }
 
 fn take(
     tx: &mut WriteTx<'_>,
     task: &mut Task,
     item: Item,
-    entropy: &dyn Entropy,
-    expires_at: Timestamp,
 ) -> Result<Option<EventKind>, StoreError> {
     Ok(match item {
-        Item::Started => None,
+        // Requests are opened by the caller.
+        Item::Started
+        | Item::PermissionAsked { .. }
+        | Item::QuestionAsked { .. }
+        | Item::PlanAsked { .. } => None,
         Item::Text(text) => {
             let text = cut(&text, TEXT_CHARS);
             task.progress.text.clone_from(&text);
@@ -63,25 +167,6 @@ fn take(
         }
         Item::FileTouched(path) => {
             Some(EventKind::FileTouched { path: cut(&below(task, &path), TEXT_CHARS) })
-        }
-        Item::PermissionAsked { agent_ref, tool, input, preview } => {
-            let request = Request {
-                id: RequestId::random(entropy),
-                task_id: task.id.clone(),
-                agent_ref,
-                kind: RequestKind::Permission { tool, input, preview: preview.clone() },
-                asked_at: tx.now(),
-                expires_at,
-                state: RequestState::Open,
-            };
-            // A task being cancelled takes no more questions; its agent is on the way out.
-            match task.state.clone().ask(request.id.clone()) {
-                Ok(state) if tx.insert_request(&request)? => {
-                    task.state = state;
-                    Some(EventKind::RequestOpened { request_id: request.id, preview })
-                }
-                _ => None,
-            }
         }
         Item::PermissionWithdrawn { agent_ref } => {
             let state = RequestState::Withdrawn { at: tx.now() };
@@ -186,21 +271,8 @@ fn mark_delivered(tx: &mut WriteTx<'_>, id: &TaskId, agent_ref: &str) -> Result<
     Ok(())
 }
 
-/// The word for a closed request; none while it is open.
-pub(super) const fn closed_name(state: &RequestState) -> Option<&'static str> {
-    match state {
-        RequestState::Open => None,
-        RequestState::Answered { answer, .. } => Some(match answer.decision {
-            Decision::Allow => "allowed",
-            Decision::Deny { .. } => "denied",
-        }),
-        RequestState::Withdrawn { .. } => Some("withdrawn"),
-        RequestState::Expired { .. } => Some("expired"),
-    }
-}
-
 fn closed_event(request: &Request) -> EventKind {
-    let outcome = closed_name(&request.state).unwrap_or("open").to_owned();
+    let outcome = request.state.name().to_owned();
     EventKind::RequestClosed { request_id: request.id.clone(), outcome }
 }
 

@@ -9,6 +9,7 @@ use futures::future::BoxFuture;
 use super::budget::Budget;
 use crate::executor::Registry;
 use crate::model::{ChangedFile, DiffStat, ProjectBudget, Task, Workspace};
+use crate::policy::ChatMay;
 
 /// Limits and folders. May change while the engine runs; running tasks keep theirs.
 #[derive(Clone, Debug)]
@@ -99,6 +100,8 @@ pub struct ProjectRules {
     pub trust_project_config: bool,
     /// What its tasks may use up.
     pub budget: ProjectBudget,
+    /// What a chat may approve in it.
+    pub chat_may_approve: ChatMay,
 }
 
 /// A folder to work in.

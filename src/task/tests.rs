@@ -1,5 +1,6 @@
 mod budget;
 mod queue;
+mod relay;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -18,9 +19,10 @@ use crate::executor::{
     RunEnd, Start,
 };
 use crate::model::{
-    Answer, Answerer, Caller, Cost, Decision, EventKind, Priority, ProjectBudget, RequestState,
-    Task, TaskId, Verdict, Workspace,
+    Answer, Answerer, Caller, Cost, Decision, EventKind, Priority, ProjectBudget, Reply,
+    RequestState, Task, TaskId, Verdict, Workspace,
 };
+use crate::policy::ChatMay;
 use crate::store::Store;
 
 /// An agent whose every step the test takes itself.
@@ -86,6 +88,7 @@ struct FakeWorkspaces {
     settle_fails: Mutex<Option<WorkspaceError>>,
     /// That of the project `demo`.
     budget: Mutex<ProjectBudget>,
+    chat_may: Mutex<ChatMay>,
 }
 
 impl Workspaces for FakeWorkspaces {
@@ -104,6 +107,7 @@ impl Workspaces for FakeWorkspaces {
                 "demo" => self.budget.lock().unwrap().clone(),
                 _ => ProjectBudget::default(),
             },
+            chat_may_approve: self.chat_may.lock().unwrap().clone(),
         })
     }
 
@@ -234,10 +238,6 @@ fn asks(agent_ref: &str) -> Item {
     }
 }
 
-fn allow() -> Answer {
-    Answer { decision: Decision::Allow, by: Answerer::Terminal }
-}
-
 #[tokio::test]
 async fn a_task_runs_to_completion_with_its_answer_and_its_commit() {
     let mut bench = Bench::new();
@@ -345,8 +345,9 @@ async fn a_permission_request_waits_for_its_answer_and_is_answered_once() {
     run.report(5, vec![asks("r1")]).await;
     bench.reaches(&task.id, "needs_input").await;
     let request = bench.store.read(|tx| tx.requests_of(&task.id)).unwrap().remove(0);
-    bench.engine.answer(&request.id, allow()).await.unwrap();
-    let again = bench.engine.answer(&request.id, allow()).await.unwrap_err();
+    bench.engine.answer(&request.id, Reply::Approve, Answerer::Terminal).await.unwrap();
+    let again =
+        bench.engine.answer(&request.id, Reply::Approve, Answerer::Terminal).await.unwrap_err();
     assert_eq!(again, AnswerError::Closed("allowed"));
     let command = run.commands.recv().await.unwrap();
     assert_eq!(command, Command::Answer { agent_ref: "r1".into(), decision: Decision::Allow });
@@ -368,7 +369,8 @@ async fn a_withdrawn_request_cannot_be_answered() {
     let request = bench.store.read(|tx| tx.requests_of(&task.id)).unwrap().remove(0);
     run.report(6, vec![Item::PermissionWithdrawn { agent_ref: "r1".into() }]).await;
     bench.reaches(&task.id, "running").await;
-    let late = bench.engine.answer(&request.id, allow()).await.unwrap_err();
+    let late =
+        bench.engine.answer(&request.id, Reply::Approve, Answerer::Terminal).await.unwrap_err();
     assert_eq!(late, AnswerError::Closed("withdrawn"));
 }
 
@@ -396,7 +398,7 @@ async fn waiting_for_the_owner_does_not_use_up_the_time_limit() {
     bench.reaches(&task.id, "needs_input").await;
     bench.clock.advance(Duration::from_secs(3000)); // five times the limit
     let request = bench.store.read(|tx| tx.requests_of(&task.id)).unwrap().remove(0);
-    bench.engine.answer(&request.id, allow()).await.unwrap();
+    bench.engine.answer(&request.id, Reply::Approve, Answerer::Terminal).await.unwrap();
     run.commands.recv().await.unwrap();
     bench.reaches(&task.id, "running").await;
     bench.clock.advance(Duration::from_secs(599));
@@ -492,14 +494,14 @@ async fn after_a_crash_an_answer_that_did_not_arrive_is_given_again() {
     run.report(5, vec![asks("r1"), asks("r2")]).await;
     bench.reaches(&task.id, "needs_input").await;
     let requests = bench.store.read(|tx| tx.requests_of(&task.id)).unwrap();
-    bench.engine.answer(&requests[0].id, allow()).await.unwrap();
+    bench.engine.answer(&requests[0].id, Reply::Approve, Answerer::Terminal).await.unwrap();
     let mut bench = bench.killed_and_restarted();
     let mut run = bench.next_run().await;
     let answer = Command::Answer { agent_ref: "r1".into(), decision: Decision::Allow };
     assert_eq!(run.commands.recv().await.unwrap(), answer);
     // The other question still stands and can still be answered.
     bench.reaches(&task.id, "needs_input").await;
-    bench.engine.answer(&requests[1].id, allow()).await.unwrap();
+    bench.engine.answer(&requests[1].id, Reply::Approve, Answerer::Terminal).await.unwrap();
     bench.reaches(&task.id, "running").await;
 }
 

@@ -29,6 +29,7 @@ impl Workspaces for OneFolder {
             max_concurrent: 1,
             allowed_tools: vec!["Bash(true)".into()],
             trust_project_config: false,
+            chat_may_approve: gateway::policy::ChatMay::default(),
             budget: ProjectBudget::default(),
         })
     }

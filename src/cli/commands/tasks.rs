@@ -3,16 +3,18 @@ use serde_json::{Value, json};
 
 use crate::cli::args::{RequestArg, TaskArg, TasksCommand};
 use crate::cli::context::{Context, print_text};
-use crate::cli::error::CliError;
+use crate::cli::error::{CliError, Exit};
 use crate::cli::reach;
 use crate::cli::render;
 use crate::gateway::admin::Call;
-use crate::gateway::{EventPage, TaskDetail, TaskView};
+use crate::gateway::{EventPage, OpenRequestView, TaskDetail, TaskView};
+use crate::model::Reply;
 
 /// Runs the command.
 pub(in crate::cli) async fn run(context: &Context, command: TasksCommand) -> Result<(), CliError> {
     match command {
-        TasksCommand::List { states, project, limit } => {
+        TasksCommand::List { asking: true, .. } => asking(context).await,
+        TasksCommand::List { states, project, limit, asking: false } => {
             let limit = usize::from(limit);
             list(context, Call::ListTasks { states, project, limit }).await
         }
@@ -32,11 +34,18 @@ pub(in crate::cli) async fn run(context: &Context, command: TasksCommand) -> Res
             let data = reach::call(context, Call::Apply { task, action }).await?;
             context.print(&data, || render::clean(data["text"].as_str().unwrap_or_default()))
         }
-        TasksCommand::Approve(RequestArg { task, request }) => {
-            answer(context, task, request, None).await
+        TasksCommand::Approve { request, edit: Some(edit), .. } => {
+            answer(context, request, Reply::Edited { input: input(&edit)? }).await
         }
-        TasksCommand::Deny { request: RequestArg { task, request }, message } => {
-            answer(context, task, request, Some(message)).await
+        TasksCommand::Approve { request, always: true, .. } => {
+            answer(context, request, Reply::Always).await
+        }
+        TasksCommand::Approve { request, .. } => answer(context, request, Reply::Approve).await,
+        TasksCommand::Deny { request, message } => {
+            answer(context, request, Reply::Deny { message }).await
+        }
+        TasksCommand::Answer { request, answers } => {
+            answer(context, request, Reply::Answers { answers }).await
         }
         TasksCommand::Cancel { task } => {
             let data = reach::call(context, Call::Cancel { task }).await?;
@@ -119,13 +128,29 @@ async fn result(context: &Context, task: String) -> Result<(), CliError> {
     context.print(&data, || render::clean(answer))
 }
 
-async fn answer(
-    context: &Context,
-    task: String,
-    request: Option<String>,
-    deny: Option<String>,
-) -> Result<(), CliError> {
-    let data = reach::call(context, Call::Answer { task, request, deny }).await?;
+/// Prints what agents ask, with the commands that answer it.
+async fn asking(context: &Context) -> Result<(), CliError> {
+    let data = reach::call(context, Call::ListRequests).await?;
+    let requests: Vec<OpenRequestView> = render::typed(data["requests"].clone())?;
+    context.print(&data, || {
+        if requests.is_empty() {
+            return "no task asks anything".to_owned();
+        }
+        requests.iter().map(|it| render::open_request(it, context.colors())).collect()
+    })
+}
+
+fn input(json: &str) -> Result<Value, CliError> {
+    serde_json::from_str(json).map_err(|error| {
+        CliError::new(Exit::Usage, format!("--edit is no JSON: {error}")).hint(
+            "give the whole input, as `gateway tasks show --json` prints it, with your changes",
+        )
+    })
+}
+
+async fn answer(context: &Context, request: RequestArg, reply: Reply) -> Result<(), CliError> {
+    let RequestArg { task, request } = request;
+    let data = reach::call(context, Call::Answer { task, request, reply }).await?;
     context.print(&data, || {
         let request = &data["request"];
         let text = |key: &str| render::clean(request[key].as_str().unwrap_or_default());

@@ -20,7 +20,7 @@ pub use self::budget::{BudgetSection, ProjectBudgetSection};
 pub use self::executors::{ClaudeExecutor, ExecutorKind};
 pub use self::limits::LimitsSection;
 pub use self::log::{LogLevel, LogSection};
-pub use self::projects::{Isolation, ProjectSection};
+pub use self::projects::{Isolation, ProjectSection, RequestClass};
 pub use self::secrets::{SecretsBackend, SecretsSection};
 pub use self::server::ServerSection;
 pub use self::tasks::{OnShutdown, TasksSection};

@@ -17,6 +17,22 @@ choice! {
     }
 }
 
+choice! {
+    /// How much a request of an agent can do.
+    RequestClass {
+        /// Looks at files of the task.
+        Read = "read",
+        /// Changes files of the task.
+        Write = "write",
+        /// Runs a program.
+        Exec = "exec",
+        /// Talks to other machines.
+        Network = "network",
+        /// Deletes, overwrites, or reaches outside of the task's folder.
+        Destructive = "destructive",
+    }
+}
+
 /// A folder that tasks may work in.
 #[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -52,6 +68,10 @@ pub struct ProjectSection {
     /// What its tasks may use up.
     #[serde(default)]
     pub budget: ProjectBudgetSection,
+    /// What the chat may approve: any of `read`, `write`, `exec`, `network`, `destructive`. The
+    /// rest needs you.
+    #[serde(default = "read_and_write")]
+    pub chat_may_approve: Vec<RequestClass>,
 }
 
 impl ProjectSection {
@@ -69,12 +89,17 @@ impl ProjectSection {
             branch_prefix: RefPrefix::default(),
             trust_project_config: false,
             budget: ProjectBudgetSection::default(),
+            chat_may_approve: read_and_write(),
         }
     }
 }
 
 fn claude() -> String {
     "claude".to_owned()
+}
+
+fn read_and_write() -> Vec<RequestClass> {
+    vec![RequestClass::Read, RequestClass::Write]
 }
 
 const fn one() -> u32 {

@@ -10,8 +10,8 @@ use serde_json::Value;
 
 use super::event::{Block, Event, Line, SessionState, parse};
 use super::message::{self, END_SESSION, Message};
-use super::preview;
 use super::turn::TurnResult;
+use super::{preview, questions};
 use crate::executor::Item;
 use crate::model::{Cost, Decision};
 
@@ -23,6 +23,8 @@ const NOISE_LINES_MAX: usize = 20;
 const UNKNOWN_KINDS_MAX: usize = 50;
 /// Largest input of a tool that an owner is asked about; it has to fit in a line to the agent.
 const INPUT_BYTES_MAX: usize = 2 << 20;
+/// The tool by which the program asks leave to carry out its plan.
+const EXIT_PLAN_MODE: &str = "ExitPlanMode";
 /// How many background tasks and open questions are kept track of.
 const OPEN_MAX: usize = 1000;
 
@@ -30,7 +32,10 @@ const OPEN_MAX: usize = 1000;
 #[derive(Clone, Debug)]
 pub(super) struct Conversation {
     work_dir: PathBuf,
-    plan_only: bool,
+    /// For a run that only plans: whether it still does, or its owner let it carry out its plan.
+    planning: Option<bool>,
+    /// The plan, where the program told it before it asked.
+    plan: Option<String>,
     baseline: Cost,
     started: bool,
     rest: Rest,
@@ -82,7 +87,8 @@ impl Conversation {
     pub(super) fn new(work_dir: &Path, plan_only: bool, baseline: Cost) -> Self {
         Self {
             work_dir: work_dir.to_owned(),
-            plan_only,
+            planning: plan_only.then_some(true),
+            plan: None,
             baseline,
             started: false,
             rest: Rest::Busy,
@@ -173,6 +179,8 @@ impl Conversation {
                 self.await_another_turn();
             }
             Event::State(state) => self.take_state(state),
+            // The program tells it after an approved plan, and nothing else of ours leads there.
+            Event::Mode { plans } => self.planning = self.planning.map(|_| plans),
             Event::Refused { tool, reason } => taken.items.push(Item::Note(format!(
                 "{} was refused without a question: {}",
                 preview::clean(&tool),
@@ -245,6 +253,9 @@ impl Conversation {
                 taken.items.push(Item::Text(text));
             }
             Block::ToolUse { tool, input } => {
+                if let (EXIT_PLAN_MODE, Some(plan)) = (&*tool, plan(&input)) {
+                    self.plan = Some(cut(plan.to_owned(), TEXT_BYTES_MAX));
+                }
                 let detail = preview::of_use(&tool, &input, &self.work_dir);
                 let detail = if subagent { format!("subagent: {detail}") } else { detail };
                 taken.items.push(Item::Activity { tool: preview::clean(&tool), detail });
@@ -255,11 +266,6 @@ impl Conversation {
     fn take_question(&mut self, request_id: String, tool: String, input: Value, taken: &mut Taken) {
         self.rest = Rest::Busy;
         if let Some(refusal) = self.refusal_while_planning(&tool) {
-            if let (true, Some(plan)) = (tool == "ExitPlanMode", plan(&input)) {
-                let plan = cut(plan.to_owned(), TEXT_BYTES_MAX);
-                self.words = Some(plan.clone());
-                taken.items.push(Item::Text(plan));
-            }
             let tool = preview::clean(&tool);
             taken.items.push(Item::Note(format!("{tool} was refused: the task only plans")));
             let decision = Decision::Deny { message: refusal.to_owned() };
@@ -277,29 +283,43 @@ impl Conversation {
             taken.replies.push(message::answer(&request_id, &decision, &input));
             return;
         }
-        taken.items.push(Item::PermissionAsked {
-            agent_ref: request_id.clone(),
-            tool: preview::clean(&tool),
-            input: input.clone(),
-            preview: preview::of_question(&tool, &input, &self.work_dir),
-        });
+        taken.items.push(self.asked(request_id.clone(), &tool, &input));
         self.open.insert(request_id, Question { tool, input });
     }
 
-    /// Plan mode asks before it changes something, and an answer would let it: so nobody is asked.
-    fn refusal_while_planning(&self, tool: &str) -> Option<&'static str> {
-        let reads =
-            ["AskUserQuestion", "Read", "Grep", "Glob", "WebFetch", "WebSearch", "ToolSearch"];
-        if !self.plan_only || reads.contains(&tool) {
-            return None;
+    fn asked(&mut self, agent_ref: String, tool: &str, input: &Value) -> Item {
+        let preview = preview::of_use(tool, input, &self.work_dir);
+        if let (questions::TOOL, Some(questions)) = (tool, questions::of(input)) {
+            return Item::QuestionAsked { agent_ref, questions, preview };
         }
-        Some(if tool == "ExitPlanMode" {
-            "This task only plans; nobody will carry the plan out now. Give the whole plan as your \
-             final answer and stop."
-        } else {
+        if tool == EXIT_PLAN_MODE {
+            let told = plan(input).map(|plan| cut(plan.to_owned(), TEXT_BYTES_MAX));
+            let plan = told.or_else(|| self.plan.take()).or_else(|| self.words.clone());
+            let plan = plan.unwrap_or_else(|| "(the agent gave no plan)".to_owned());
+            self.words = Some(plan.clone());
+            return Item::PlanAsked { agent_ref, preview: preview::clean(&plan), plan };
+        }
+        let (tool, input) = (preview::clean(tool), input.clone());
+        Item::PermissionAsked { agent_ref, tool, input, preview }
+    }
+
+    /// Plan mode asks before it changes something, and an answer would let it: so nobody is asked.
+    /// Leaving it is the owner's to allow, once the plan is there.
+    fn refusal_while_planning(&self, tool: &str) -> Option<&'static str> {
+        let asked = [
+            questions::TOOL,
+            EXIT_PLAN_MODE,
+            "Read",
+            "Grep",
+            "Glob",
+            "WebFetch",
+            "WebSearch",
+            "ToolSearch",
+        ];
+        (self.planning == Some(true) && !asked.contains(&tool)).then_some(
             "This task only plans: nothing may be changed and no such command run. Go on without \
-             it and give the whole plan as your final answer."
-        })
+             it and give the whole plan as your final answer.",
+        )
     }
 
     fn take_result(&mut self, result: TurnResult, taken: &mut Taken) {

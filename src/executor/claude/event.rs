@@ -62,6 +62,11 @@ pub(super) enum Event {
     BackgroundEnded(String),
     /// Whether a turn is under way.
     State(SessionState),
+    /// The permission mode is another one now.
+    Mode {
+        /// Whether it is the one that only plans.
+        plans: bool,
+    },
     /// A tool was refused without a question.
     Refused {
         /// The tool.
@@ -205,8 +210,9 @@ fn of_system(object: &Map<String, Value>) -> Line {
                 .unwrap_or_default()
                 .to_owned(),
         },
-        "status"
-        | "task_started"
+        "status" => string(object, "permissionMode")
+            .map_or(Event::Ignored, |mode| Event::Mode { plans: mode == "plan" }),
+        "task_started"
         | "task_progress"
         | "task_updated"
         | "hook_started"

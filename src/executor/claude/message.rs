@@ -2,6 +2,7 @@
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::questions;
 use crate::model::Decision;
 
 /// Our name for asking a turn to stop.
@@ -38,10 +39,14 @@ pub(super) fn prompt(session_id: Uuid, text: &str) -> Message {
     Message { id: "prompt".to_owned(), line: line.to_string() }
 }
 
-/// The answer to a permission question; allowing gives back the stored input unchanged.
+/// The answer to a permission question; allowing gives back the stored input unchanged, unless the
+/// owner changed it or it takes answers.
 pub(super) fn answer(request_id: &str, decision: &Decision, input: &Value) -> Message {
     let response = match decision {
-        Decision::Allow => json!({"behavior": "allow", "updatedInput": input}),
+        // A grant is the gateway's to remember: the program gets no rule that it would apply itself.
+        Decision::Allow | Decision::AllowAgain { .. } => allow(input),
+        Decision::AllowEdited { input, .. } => allow(input),
+        Decision::Answers { answers } => allow(&questions::answered(input, answers)),
         Decision::Deny { message } => json!({"behavior": "deny", "message": deny_text(message)}),
     };
     let line = json!({
@@ -49,6 +54,10 @@ pub(super) fn answer(request_id: &str, decision: &Decision, input: &Value) -> Me
         "response": {"subtype": "success", "request_id": request_id, "response": response},
     });
     Message { id: format!("answer-{request_id}"), line: line.to_string() }
+}
+
+fn allow(input: &Value) -> Value {
+    json!({"behavior": "allow", "updatedInput": input})
 }
 
 /// A refusal without words is taken for a malformed one.
@@ -83,6 +92,8 @@ pub(super) fn control(name: &str) -> Message {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::Timestamp;
+    use crate::model::Class;
 
     #[test]
     fn a_prompt_is_one_line_and_comes_back_byte_for_byte() {
@@ -114,6 +125,29 @@ mod tests {
                 "response": {"behavior": "allow", "updatedInput": {"command": "rm -rf x"}}})
         );
         assert_eq!(message.id, "answer-r1");
+    }
+
+    #[test]
+    fn an_edited_input_and_answers_stand_where_the_program_looks_for_them() {
+        let input = json!({"questions": [{"question": "Which?"}]});
+        let answers = std::collections::BTreeMap::from([("Which?".into(), "Red, Blue".into())]);
+        let edited = json!({"command": "ls"});
+        for (decision, updated) in [
+            (
+                Decision::Answers { answers },
+                json!({"questions": [{"question": "Which?"}], "answers": {"Which?": "Red, Blue"}}),
+            ),
+            (Decision::AllowEdited { input: edited.clone(), class: Class::Exec }, edited),
+            (
+                Decision::AllowAgain { folder: "/w".into(), until: Timestamp::from_millis(1) },
+                input.clone(),
+            ),
+        ] {
+            let message = answer("r", &decision, &input);
+            let back: Value = serde_json::from_str(&message.line).unwrap();
+            let expected = json!({"behavior": "allow", "updatedInput": updated});
+            assert_eq!(back["response"]["response"], expected);
+        }
     }
 
     #[test]

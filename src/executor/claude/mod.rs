@@ -19,6 +19,7 @@ mod login;
 mod message;
 mod preview;
 mod probe;
+mod questions;
 #[cfg(test)]
 mod replay;
 mod run;

@@ -26,21 +26,6 @@ const KEY_PREFIXES: [&str; 12] = [
     "npm_",
 ];
 
-/// The line for a permission question of an agent that works in `work_dir`.
-pub(super) fn of_question(tool: &str, input: &Value, work_dir: &Path) -> String {
-    match tool {
-        "AskUserQuestion" => clean(&format!(
-            "{}; deny with a message to answer, allow to let the agent choose",
-            questions(input)
-        )),
-        "ExitPlanMode" => {
-            let plan = text(input, "plan").unwrap_or("the plan is in the agent's last words");
-            clean(&format!("leave plan mode and begin: {plan}"))
-        }
-        _ => of_use(tool, input, work_dir),
-    }
-}
-
 /// The line for a use of a tool. A file of the task is named below `work_dir`, which is nobody's
 /// business; every other one by its whole path.
 pub(super) fn of_use(tool: &str, input: &Value, work_dir: &Path) -> String {
@@ -153,7 +138,7 @@ mod tests {
 
     #[test]
     fn a_command_on_several_lines_shows_its_line_ends() {
-        let line = of_question(
+        let line = of_use(
             "Bash",
             &json!({"command": "ls\nrm -rf /\u{1b}[2K\u{202e}x"}),
             Path::new("/work"),
@@ -177,15 +162,13 @@ mod tests {
     }
 
     #[test]
-    fn a_question_shows_its_words_its_choices_and_how_to_answer() {
+    fn a_question_shows_its_words_and_its_choices() {
         let input = json!({"questions": [{"question": "Which color?",
             "options": [{"label": "Red"}, {"label": "Blue"}]}]});
-        let line = of_question("AskUserQuestion", &input, Path::new("/work"));
-        assert!(line.starts_with("Which color? [Red | Blue]; deny with a message"), "{line}");
-        assert!(
-            of_question("AskUserQuestion", &json!({"questions": 7}), Path::new("/work"))
-                .contains("question")
-        );
+        let line = of_use("AskUserQuestion", &input, Path::new("/work"));
+        assert_eq!(line, "Which color? [Red | Blue]");
+        let line = of_use("AskUserQuestion", &json!({"questions": 7}), Path::new("/work"));
+        assert_eq!(line, "a question without words");
     }
 
     #[test]

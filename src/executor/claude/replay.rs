@@ -138,8 +138,14 @@ fn a_turn_cut_short_by_our_farewell_takes_no_answer_back() {
 fn a_question_is_shown_with_its_choices() {
     let mut conversation = fresh();
     let items = read(&mut conversation, recorded!("question-2.1.328"));
-    assert!(items.iter().any(|item| matches!(item, Item::PermissionAsked { tool, preview, .. }
-        if tool == "AskUserQuestion" && preview.starts_with("Which color? [Red | Blue]"))));
+    let asked = items.iter().find_map(|item| match item {
+        Item::QuestionAsked { questions, preview, .. } => Some((questions, preview)),
+        _ => None,
+    });
+    let (questions, preview) = asked.unwrap();
+    assert_eq!(preview, "Which color? [Red | Blue]");
+    let labels: Vec<&str> = questions[0].choices.iter().map(|it| it.label.as_str()).collect();
+    assert_eq!((questions[0].text.as_str(), &labels[..]), ("Which color?", &["Red", "Blue"][..]));
 }
 
 #[test]
@@ -227,27 +233,59 @@ fn reading_a_stream_again_gives_the_same_state_and_no_other_news() {
 
 #[test]
 fn planning_refuses_what_would_change_something_without_asking_anybody() {
-    let ask = |tool: &str, input: &str| {
-        let mut conversation = Conversation::new("/w".as_ref(), true, Cost::default());
-        conversation.take(
-            format!(
-                r#"{{"type":"control_request","request_id":"r","request":{{"subtype":"can_use_tool","tool_name":"{tool}","input":{input}}}}}"#
-            )
-            .as_bytes(),
-        )
-    };
+    let mut conversation = Conversation::new("/w".as_ref(), true, Cost::default());
+    let mut ask = |tool: &str, input: &str| conversation.take(asks(tool, input).as_bytes());
     for tool in ["Write", "Bash", "Something"] {
         let taken = ask(tool, "{}");
         assert!(!taken.items.iter().any(|item| matches!(item, Item::PermissionAsked { .. })));
         assert_eq!(taken.replies.len(), 1);
         assert!(taken.replies[0].line.contains("\"deny\""));
     }
-    let taken = ask("ExitPlanMode", r#"{"plan":"1. do it"}"#);
-    assert_eq!(taken.items[0], Item::Text("1. do it".into()));
-    assert_eq!(taken.replies.len(), 1);
-    let taken = ask("AskUserQuestion", "{}");
-    assert!(matches!(taken.items[..], [Item::PermissionAsked { .. }]));
-    assert!(taken.replies.is_empty());
+    for tool in ["AskUserQuestion", "Read"] {
+        let taken = ask(tool, "{}");
+        assert!(matches!(taken.items[..], [Item::PermissionAsked { .. }]));
+        assert!(taken.replies.is_empty());
+    }
+}
+
+fn asks(tool: &str, input: &str) -> String {
+    format!(
+        r#"{{"type":"control_request","request_id":"{tool}","request":{{"subtype":"can_use_tool","tool_name":"{tool}","input":{input}}}}}"#
+    )
+}
+
+#[test]
+fn a_plan_is_asked_for_with_its_text_wherever_the_program_told_it() {
+    let planned = |lines: &[&str]| {
+        let mut conversation = Conversation::new("/w".as_ref(), true, Cost::default());
+        let items = read(&mut conversation, &lines.join("\n"));
+        match items.last() {
+            Some(Item::PlanAsked { plan, .. }) => plan.clone(),
+            other => panic!("{other:?}"),
+        }
+    };
+    let words = r#"{"type":"assistant","message":{"id":"m","content":[{"type":"text","text":"My plan: x"}]}}"#;
+    let used = r#"{"type":"assistant","message":{"id":"m","content":[{"type":"tool_use","name":"ExitPlanMode","input":{"plan":"1. do it"}}]}}"#;
+    assert_eq!(planned(&[words, used, &asks("ExitPlanMode", r#"{"plan":"2. this"}"#)]), "2. this");
+    assert_eq!(planned(&[words, used, &asks("ExitPlanMode", "{}")]), "1. do it");
+    assert_eq!(planned(&[words, &asks("ExitPlanMode", "{}")]), "My plan: x");
+    assert_eq!(planned(&[&asks("ExitPlanMode", "{}")]), "(the agent gave no plan)");
+}
+
+#[test]
+fn after_an_approved_plan_the_agent_asks_as_any_other_does() {
+    let mut conversation = Conversation::new("/w".as_ref(), true, Cost::default());
+    let mode = |mode: &str| {
+        format!(r#"{{"type":"system","subtype":"status","status":null,"permissionMode":"{mode}"}}"#)
+    };
+    let refused = |conversation: &mut Conversation| {
+        !conversation.take(asks("Write", "{}").as_bytes()).replies.is_empty()
+    };
+    assert!(refused(&mut conversation));
+    conversation.take(mode("default").as_bytes());
+    assert!(!refused(&mut conversation));
+    conversation.take(mode("plan").as_bytes());
+    assert!(refused(&mut conversation), "it plans again");
 }
 
 #[test]

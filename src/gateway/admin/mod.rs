@@ -80,14 +80,16 @@ pub enum Call {
         /// What is to become of it.
         action: Apply,
     },
+    /// Everything that agents ask now.
+    ListRequests,
     /// Answers a request.
     Answer {
         /// The task's id or the beginning of it.
         task: String,
         /// The request's id, where there are several.
         request: Option<String>,
-        /// The refusal's text; none to allow.
-        deny: Option<String>,
+        /// What to answer.
+        reply: crate::model::Reply,
     },
     /// Cancels a task, or all.
     Cancel {

@@ -4,11 +4,12 @@ use super::fixture::*;
 use super::sdk::SdkClient;
 use crate::mcp::client::{Client, Era};
 
-const TOOLS: [&str; 9] = [
+const TOOLS: [&str; 10] = [
     "start_task",
     "check_task",
     "get_result",
     "list_tasks",
+    "answer_task",
     "cancel_task",
     "get_diff",
     "apply_task",

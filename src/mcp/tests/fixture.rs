@@ -22,15 +22,17 @@ use crate::http::{
     Routes, Server, Way, with_common_routes,
 };
 use crate::mcp::{
-    Admitted, ApplyError, Authenticate, CancelError, Diff, DiffError, DiffOptions, Endpoint,
-    FileLines, McpParts, NewTask, Place, Principal, ProjectView, ReadError, StartError, TaskChange,
-    TaskPage, TaskQuery, Tasks, Unavailable, WantedFile,
+    Admitted, AnswerError, ApplyError, Authenticate, CancelError, Diff, DiffError, DiffOptions,
+    Endpoint, FileLines, McpParts, NewTask, Place, Principal, ProjectView, ReadError, StartError,
+    TaskChange, TaskPage, TaskQuery, Tasks, Unavailable, WantedFile,
 };
 use crate::model::{
-    Applied, Apply, Caller, CancelReason, ChangedFile, Cost, DiffStat, Event, EventKind, Failure,
-    FailureKind, Outcome, Phase, Priority, Progress, Request as Asked, RequestId, RequestKind,
+    Answer as AnsweredBy, Answerer, Applied, Apply, Caller, CancelReason, ChangedFile, Choice,
+    Class, Cost, Decision, DiffStat, Event, EventKind, Failure, FailureKind, Outcome, Phase,
+    Priority, Progress, Question, Reply as AnswerGiven, Request as Asked, RequestId, RequestKind,
     RequestState, Scope, Scopes, Task, TaskId, TaskSpec, TaskState, Workspace,
 };
+use crate::policy::{self, ChatMay};
 use crate::store::Store;
 use crate::trace::{GrantTrace, Trace};
 
@@ -43,6 +45,8 @@ pub(super) struct FakeTasks {
     pub(super) tasks: Mutex<BTreeMap<TaskId, Task>>,
     pub(super) log: Mutex<Vec<String>>,
     pub(super) diff: Mutex<String>,
+    /// What tasks ask besides the one request that all of them have.
+    pub(super) asked: Mutex<BTreeMap<TaskId, Vec<RequestKind>>>,
     changes: watch::Sender<u64>,
     news: tokio::sync::broadcast::Sender<TaskChange>,
     /// Calls under way in `wait`.
@@ -94,6 +98,26 @@ pub(super) fn task(n: u64, project: &str, state: TaskState) -> Task {
     }
 }
 
+/// The id of the `n`th request that a test lets a task ask.
+pub(super) fn request_id(task: u64, n: u64) -> RequestId {
+    RequestId::random(&SeededEntropy::new(100 + 10 * task + n))
+}
+
+/// One question with two choices.
+pub(super) fn question() -> RequestKind {
+    let choice = |label: &str, about: &str| Choice { label: label.into(), about: about.into() };
+    let choices = vec![choice("Red", "a warm one"), choice("Blue\u{202e}", "")];
+    let text = "Which color?".into();
+    let questions = vec![Question { text, header: "Color".into(), several: true, choices }];
+    RequestKind::Question { questions, preview: "Which color? [Red | Blue]".into() }
+}
+
+/// Leave for a tool of this class.
+pub(super) fn permission(tool: &str, class: Class) -> RequestKind {
+    let (tool, preview) = (tool.into(), format!("{tool} something"));
+    RequestKind::Permission { tool, input: json!({}), preview, class }
+}
+
 pub(super) fn running() -> TaskState {
     TaskState::Running { started_at: NOW, phase: Phase::Agent }
 }
@@ -137,6 +161,10 @@ impl FakeTasks {
         Arc::new(Self {
             tasks: Mutex::new(tasks.into_iter().map(|task| (task.id.clone(), task)).collect()),
             log: Mutex::default(),
+            asked: Mutex::new(BTreeMap::from([
+                (id(2), vec![permission("Write", Class::Write), permission("Edit", Class::Write)]),
+                (id(6), vec![question()]),
+            ])),
             diff: Mutex::new("diff --git a/src/new.rs b/src/new.rs\n+fn new() {}\n".into()),
             changes: watch::Sender::new(0),
             news: tokio::sync::broadcast::Sender::new(64),
@@ -430,12 +458,60 @@ impl Tasks for FakeTasks {
                 tool: "Bash".into(),
                 input: json!({ "command": "rm -r build" }),
                 preview: "rm -r build".into(),
+                class: Class::Destructive,
             },
             asked_at: NOW,
             expires_at: NOW.after(Duration::from_secs(600)),
             state: RequestState::Open,
         };
-        async move { Ok(vec![asked]) }.boxed()
+        let mut open = vec![asked];
+        let script = self.asked.lock().unwrap().get(id).cloned();
+        let number: u64 = id.as_str().parse().unwrap();
+        for (n, kind) in (0..).zip(script.into_iter().flatten()) {
+            open.push(Asked { id: request_id(number, n), kind, ..open[0].clone() });
+        }
+        // What a test asks for stands alone.
+        if open.len() > 1 {
+            open.remove(0);
+        }
+        async move { Ok(open) }.boxed()
+    }
+
+    fn chat_may(&self, _: &str) -> ChatMay {
+        ChatMay::default()
+    }
+
+    fn answer<'a>(
+        &'a self,
+        id: &'a RequestId,
+        reply: AnswerGiven,
+        by: Answerer,
+    ) -> BoxFuture<'a, Result<Asked, AnswerError>> {
+        self.note(format!("answer {id} {reply:?} by {by:?}"));
+        async move {
+            let tasks: Vec<TaskId> = self.tasks.lock().unwrap().keys().cloned().collect();
+            for task in tasks {
+                let found = self.requests(&task).await?.into_iter().find(|it| it.id == *id);
+                let Some(mut request) = found else { continue };
+                policy::check(&by, &request.kind, &reply, &ChatMay::default())
+                    .map_err(|error| AnswerError::OwnersOnly(error.to_string()))?;
+                let decision = match reply {
+                    AnswerGiven::Deny { message } => {
+                        Decision::Deny { message: message.unwrap_or_default() }
+                    }
+                    AnswerGiven::Answers { .. } => Decision::Answers { answers: BTreeMap::new() },
+                    _ => Decision::Allow,
+                };
+                let answer = AnsweredBy { decision, by };
+                request.state = RequestState::Answered { answer, at: NOW, delivered: false };
+                return Ok(request);
+            }
+            Err(AnswerError::Refused {
+                message: "there is no such request".into(),
+                hint: "x".into(),
+            })
+        }
+        .boxed()
     }
 }
 

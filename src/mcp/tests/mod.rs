@@ -1,4 +1,5 @@
 //! The mounted service with a fake engine and a fake token check, behind the real guard.
+mod answers;
 mod bad_input;
 mod both_eras;
 mod fixture;

@@ -30,6 +30,7 @@ const PATH_CHARS_MAX: usize = 200;
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Next {
     CheckTask,
+    AnswerTask,
     GetResult,
     GetDiff,
     StartTask,
@@ -39,8 +40,9 @@ pub(super) enum Next {
 }
 
 impl Next {
-    pub(super) const ALL: [Self; 7] = [
+    pub(super) const ALL: [Self; 8] = [
         Self::CheckTask,
+        Self::AnswerTask,
         Self::GetResult,
         Self::GetDiff,
         Self::StartTask,
@@ -52,6 +54,7 @@ impl Next {
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::CheckTask => "check_task",
+            Self::AnswerTask => "answer_task",
             Self::GetResult => "get_result",
             Self::GetDiff => "get_diff",
             Self::StartTask => "start_task",

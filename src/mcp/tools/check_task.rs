@@ -5,10 +5,10 @@ use futures::FutureExt;
 use serde_json::json;
 
 use super::answer::{Answer, Next, ToolError, clean, cost_fact, one_line};
-use super::output::{about_a_task, cost, count, object, text, texts};
+use super::output::{about_a_task, cost, count, text, texts};
 use super::property::{Arguments, Kind, Property};
-use super::{Call, Hints, Tool, place, unavailable};
-use crate::model::{Event, EventKind, Request, RequestKind, RequestState, Scope, Task, TaskState};
+use super::{Call, Hints, Tool, asked, place, unavailable};
+use crate::model::{Event, EventKind, RequestState, Scope, Task, TaskState};
 
 /// Events shown at most.
 const EVENTS_MAX: usize = 20;
@@ -55,15 +55,7 @@ pub(super) const TOOL: Tool = Tool {
             "cost": cost(),
             "place": count("Its place in the queue, from 1, while it waits."),
             "estimate": text("How long such tasks usually take, when there are enough to tell."),
-            "request": object(
-                json!({
-                    "request_id": text("The open request."),
-                    "tool": text("The tool that the agent asks leave to use."),
-                    "preview": text("What it wants to do."),
-                    "expires_at": text("When silence becomes a refusal."),
-                }),
-                &["request_id", "tool", "preview", "expires_at"],
-            ),
+            "request": asked::schema(),
             "events": texts(
                 "What happened after the cursor that was passed: the newest 20, oldest first.",
             ),
@@ -88,12 +80,22 @@ async fn run(call: Call<'_>, arguments: Arguments<'_>) -> Result<Answer, ToolErr
         call.visible(changed.map_err(unavailable)?, &id)?
     };
 
-    let mut answer = Answer::about(&task, Next::after(&task.state));
+    let mut requests = match task.state {
+        TaskState::NeedsInput { .. } => call.tasks.requests(&id).await.map_err(unavailable)?,
+        _ => Vec::new(),
+    };
+    requests.retain(|request| request.state == RequestState::Open);
+    let chat = call.tasks.chat_may(&task.spec.project);
+    let next = match requests.first() {
+        Some(open) if chat.approve(&open.kind) => Next::AnswerTask,
+        _ => Next::after(&task.state),
+    };
+    let mut answer = Answer::about(&task, next);
     describe(&mut answer, &task);
-    if let TaskState::NeedsInput { .. } = task.state {
-        let requests = call.tasks.requests(&id).await.map_err(unavailable)?;
-        if let Some(open) = requests.iter().find(|it| matches!(it.state, RequestState::Open)) {
-            ask(&mut answer, &task, open);
+    if let Some(open) = requests.first() {
+        asked::tell(&mut answer, &task, open, &chat);
+        if requests.len() > 1 {
+            answer.line(format!("{} more requests are open after it.", requests.len() - 1));
         }
     }
     if let TaskState::Queued = task.state {
@@ -160,29 +162,6 @@ fn describe(answer: &mut Answer, task: &Task) {
 /// Why a task ended as it did, when that needs saying.
 pub(super) fn reason(state: &TaskState) -> Option<String> {
     state.reason().map(|reason| one_line(&reason, 1_000))
-}
-
-fn ask(answer: &mut Answer, task: &Task, request: &Request) {
-    let RequestKind::Permission { tool, preview, .. } = &request.kind;
-    let (tool, preview) = (one_line(tool, 100), one_line(preview, 500));
-    answer.line(format!("The agent asks leave to use {tool}: {preview}"));
-    let expires = request.expires_at;
-    // With the request's id, so that the answer is to what was read and not to what came after it.
-    answer.line(format!(
-        "Only the owner can answer, until {expires}: `gateway tasks approve {id} --request \
-         {request}` or `gateway tasks deny {id} --request {request}` at the workstation.",
-        id = task.id,
-        request = request.id
-    ));
-    answer.fact(
-        "request",
-        json!({
-            "request_id": request.id.as_str(),
-            "tool": tool,
-            "preview": preview,
-            "expires_at": expires.to_string(),
-        }),
-    );
 }
 
 /// One event as a line.

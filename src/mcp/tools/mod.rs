@@ -4,7 +4,9 @@
 //! answer. It reaches tasks through [`Tasks`] only, and never sees a project that its caller is not
 //! held to.
 mod answer;
+mod answer_task;
 mod apply_task;
+mod asked;
 mod cancel_task;
 mod check_task;
 mod get_diff;
@@ -34,11 +36,12 @@ use crate::clock::Timestamp;
 use crate::model::{Scope, Task, TaskId};
 
 /// All tools, in the order in which clients list them.
-const TABLE: [&Tool; 9] = [
+const TABLE: [&Tool; 10] = [
     &start_task::TOOL,
     &check_task::TOOL,
     &get_result::TOOL,
     &list_tasks::TOOL,
+    &answer_task::TOOL,
     &cancel_task::TOOL,
     &get_diff::TOOL,
     &apply_task::TOOL,

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use super::answer::ToolError;
 use super::nearest::nearest;
 use crate::clock::Timestamp;
-use crate::model::TaskId;
+use crate::model::{RequestId, TaskId};
 
 /// One property of a tool's input.
 #[derive(Clone, Copy, Debug)]
@@ -22,6 +22,8 @@ pub(super) struct Property {
 pub(super) enum Kind {
     /// Text of 1 to so many bytes.
     Text { bytes_max: usize },
+    /// 1 to so many texts.
+    Texts { count_max: usize, bytes_max: usize },
     /// Words to search for: text with at least one letter or digit.
     Words { bytes_max: usize },
     /// One of these words.
@@ -36,6 +38,8 @@ pub(super) enum Kind {
     TaskId,
     /// The id of a task, or `all`.
     TaskIdOrAll,
+    /// The id of a request.
+    RequestId,
     /// A mark that an earlier answer gave: decimal digits.
     Mark,
     /// A moment: RFC 3339, or a span back from now such as `2h`.
@@ -53,6 +57,12 @@ impl Property {
             Kind::Text { bytes_max } | Kind::Words { bytes_max } => {
                 json!({ "type": "string", "minLength": 1, "maxLength": bytes_max })
             }
+            Kind::Texts { count_max, bytes_max } => json!({
+                "type": "array",
+                "items": { "type": "string", "minLength": 1, "maxLength": bytes_max },
+                "minItems": 1,
+                "maxItems": count_max,
+            }),
             Kind::Choice(words) => json!({ "type": "string", "enum": words }),
             Kind::Integer { min, max } => {
                 json!({ "type": "integer", "minimum": min, "maximum": max })
@@ -61,7 +71,7 @@ impl Property {
                 json!({ "type": "number", "exclusiveMinimum": 0, "maximum": max })
             }
             Kind::Flag => json!({ "type": "boolean" }),
-            Kind::TaskId => json!({ "type": "string", "pattern": ID_PATTERN }),
+            Kind::TaskId | Kind::RequestId => json!({ "type": "string", "pattern": ID_PATTERN }),
             Kind::TaskIdOrAll => {
                 json!({ "type": "string", "pattern": format!("^all$|{ID_PATTERN}") })
             }
@@ -109,6 +119,13 @@ impl Property {
                 Some(_) => Ok(()),
                 None => wrong("a text"),
             },
+            Kind::Texts { count_max, bytes_max } => match value.as_array() {
+                Some(items) if (1..=count_max).contains(&items.len()) => {
+                    let item = Self { kind: Kind::Text { bytes_max }, ..*self };
+                    items.iter().try_for_each(|value| item.check(value))
+                }
+                _ => wrong(&format!("a list of 1 to {count_max} texts")),
+            },
             Kind::Choice(words) => match value.as_str() {
                 Some(word) if words.contains(&word) => Ok(()),
                 _ => wrong(&format!("one of {}", words.join(", "))),
@@ -128,6 +145,10 @@ impl Property {
                 _ => {
                     wrong("a task id, 26 letters and digits as start_task and list_tasks give them")
                 }
+            },
+            Kind::RequestId => match value.as_str().map(str::parse::<RequestId>) {
+                Some(Ok(_)) => Ok(()),
+                _ => wrong("a request id, 26 letters and digits as check_task gives them"),
             },
             Kind::TaskIdOrAll => match value.as_str().map(|text| (text, text.parse::<TaskId>())) {
                 Some(("all", _) | (_, Ok(_))) => Ok(()),
@@ -199,6 +220,11 @@ impl<'a> Arguments<'a> {
 
     pub(super) fn owned(self, name: &str) -> Option<String> {
         self.text(name).map(str::to_owned)
+    }
+
+    pub(super) fn texts(self, name: &str) -> Option<Vec<String>> {
+        let items = self.0.get(name).and_then(Value::as_array)?;
+        Some(items.iter().filter_map(Value::as_str).map(str::to_owned).collect())
     }
 
     pub(super) fn number(self, name: &str) -> Option<u64> {

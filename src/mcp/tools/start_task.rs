@@ -56,7 +56,8 @@ pub(super) const TOOL: Tool = Tool {
             name: "plan_only",
             kind: Kind::Flag,
             required: false,
-            about: "True: plan and report, change nothing. Left out, false.",
+            about: "True: plan and report, change nothing; only the owner can let the agent carry the \
+                    plan out. Left out, false.",
         },
         Property {
             name: "timeout_minutes",

@@ -2,11 +2,13 @@
 use super::{Engine, OpenRequest};
 use crate::executor::{Command, Pace};
 use crate::model::{
-    Answer, CancelReason, EventKind, Request, RequestId, RequestState, Task, TaskId, TaskState,
+    Answer, Answerer, CancelReason, EventKind, Reply, Request, RequestId, RequestState, Task,
+    TaskId, TaskState,
 };
+use crate::policy::{self, ChatMay};
 use crate::store::StoreError;
 use crate::task::error::{AnswerError, CancelError};
-use crate::task::report;
+use crate::task::{decision, report};
 
 impl Engine {
     pub(super) async fn cancel(
@@ -70,13 +72,14 @@ impl Engine {
     pub(super) async fn answer(
         &mut self,
         id: &RequestId,
-        answer: Answer,
+        reply: Reply,
+        by: Answerer,
     ) -> Result<Request, AnswerError> {
         let Some(request) = self.store.read(|tx| tx.request(id))? else {
             return Err(AnswerError::NotFound);
         };
-        if let Some(closed) = report::closed_name(&request.state) {
-            return Err(AnswerError::Closed(closed));
+        if request.state != RequestState::Open {
+            return Err(AnswerError::Closed(request.state.name()));
         }
         let Some(active) = self.active.get(&request.task_id) else {
             return Err(AnswerError::TaskOver("over"));
@@ -84,8 +87,14 @@ impl Engine {
         if matches!(active.task.state, TaskState::Cancelling { .. }) {
             return Err(AnswerError::TaskOver("being cancelled"));
         }
-        let decision = answer.decision.clone();
-        let state = RequestState::Answered { answer, at: self.clock.now(), delivered: false };
+        // Here and nowhere else, so that no way in leads around it.
+        let chat = self.rules_of(&active.task).map(|rules| rules.chat_may_approve);
+        let chat = chat.unwrap_or_else(|_| ChatMay::nothing());
+        policy::check(&by, &request.kind, &reply, &chat)?;
+        let now = self.clock.now();
+        let decision = decision::of(reply, &request.kind, report::tree(&active.task), now)?;
+        let answer = Answer { decision: decision.clone(), by };
+        let state = RequestState::Answered { answer, at: now, delivered: false };
         let request = self.close_request(request, state).await?;
         let agent_ref = request.agent_ref.clone();
         self.command(&request.task_id, Command::Answer { agent_ref, decision });

@@ -1,11 +1,12 @@
 //! What comes due: time limits of tasks, and requests that nobody answered.
 use std::time::Duration;
 
-use super::{Active, Engine, NAP, NO_ANSWER};
+use super::{Active, Engine, NAP};
 use crate::clock::Timestamp;
 use crate::executor::{Command, Pace};
-use crate::model::{CancelReason, Decision, Phase, RequestId, RequestState, TaskId, TaskState};
+use crate::model::{CancelReason, Phase, RequestId, RequestState, TaskId, TaskState};
 use crate::store::StoreError;
+use crate::task::decision;
 
 impl Engine {
     /// How long nothing can come due.
@@ -58,7 +59,7 @@ impl Engine {
         let state = RequestState::Expired { at: now, delivered: false };
         let request = self.close_request(request, state).await?;
         let agent_ref = request.agent_ref.clone();
-        let decision = Decision::Deny { message: NO_ANSWER.to_owned() };
+        let decision = decision::of_silence(&request.kind);
         self.command(&request.task_id, Command::Answer { agent_ref, decision });
         Ok(())
     }

@@ -26,8 +26,8 @@ use super::settings::{NoProject, OnShutdown, ProjectRules, Settings, Surrounding
 use crate::clock::{Clock, Entropy, Timestamp};
 use crate::executor::{Command, Pace, Start};
 use crate::model::{
-    Answer, CancelReason, EventKind, Failure, FailureKind, Outcome, Request, RequestId, Task,
-    TaskId, TaskState,
+    Answerer, CancelReason, EventKind, Failure, FailureKind, Outcome, Reply, Request, RequestId,
+    Task, TaskId, TaskState,
 };
 use crate::store::{Store, StoreError};
 
@@ -37,8 +37,6 @@ const INBOX: usize = 256;
 const COMMANDS: usize = 64;
 /// The engine looks at its deadlines at least this often, so that a clock that was set is noticed.
 const NAP: Duration = Duration::from_secs(30);
-/// What the agent is told when nobody answered in time.
-const NO_ANSWER: &str = "no answer from the owner; continue without it or stop";
 
 /// What the engine is asked and told.
 #[derive(Debug)]
@@ -59,8 +57,9 @@ pub(super) enum Message {
     },
     Answer {
         id: RequestId,
-        answer: Answer,
-        reply: oneshot::Sender<Result<Request, AnswerError>>,
+        reply: Reply,
+        by: Answerer,
+        done: oneshot::Sender<Result<Request, AnswerError>>,
     },
     News(Box<News>),
     Reconfigure {
@@ -181,8 +180,8 @@ impl Engine {
                 let reason = CancelReason::Requested { by };
                 let _ = reply.send(self.cancel_all(&reason, projects.as_deref()).await);
             }
-            Message::Answer { id, answer, reply } => {
-                let _ = reply.send(self.answer(&id, answer).await);
+            Message::Answer { id, reply, by, done } => {
+                let _ = done.send(self.answer(&id, reply, by).await);
             }
             Message::News(news) => {
                 let News { task_id, kind, stored } = *news;

@@ -3,14 +3,14 @@ use uuid::Uuid;
 
 use super::{Engine, OpenRequest};
 use crate::clock::Entropy;
-use crate::executor::{Ended, Item, Report};
+use crate::executor::{Command, Ended, Item, Report};
 use crate::model::{
-    End, EventKind, Failure, FailureKind, Outcome, Phase, Run, Task, TaskId, TaskState,
+    Decision, End, EventKind, Failure, FailureKind, Outcome, Phase, Run, Task, TaskId, TaskState,
     Verdict as Judgement,
 };
 use crate::store::StoreError;
 use crate::task::news::{NewsKind, Verdict};
-use crate::task::report;
+use crate::task::report::{self, Applied};
 use crate::task::settings::{Prepared, Settled, WorkspaceError};
 
 impl Engine {
@@ -76,16 +76,20 @@ impl Engine {
         let expires_at = now.after(self.settings.request_timeout);
         let entropy = self.entropy.clone();
         let costs = report.items.iter().any(|item| matches!(item, Item::Usage { .. }));
+        let classes = report::classes(&task, &report);
         let change = move |tx: &mut crate::store::WriteTx<'_>| {
-            report::apply(tx, task, report, &*entropy, expires_at)
+            report::apply(tx, task, report, &classes, &*entropy, expires_at)
         };
-        let (task, open) = self.store.write(change).await?;
+        let Applied { task, open, granted } = self.store.write(change).await?;
         if let Some(active) = self.active.get_mut(&task.id) {
             active.open = open.iter().map(OpenRequest::of).collect();
         }
         self.keep(&task);
         if costs {
             self.stop_what_is_over_budget().await;
+        }
+        for agent_ref in granted {
+            self.command(&task.id, Command::Answer { agent_ref, decision: Decision::Allow });
         }
         Ok(Verdict::GoOn(Box::new(task)))
     }

@@ -1,8 +1,10 @@
 //! Taking up what an earlier gateway left.
-use super::{Engine, NO_ANSWER, OpenRequest};
+use super::{Engine, OpenRequest};
 use crate::executor::{Command, Pace, Start};
 use crate::model::{Decision, ProjectBudget, Request, RequestState, Task, TaskState};
+use crate::policy::ChatMay;
 use crate::store::StoreError;
+use crate::task::decision;
 use crate::task::queue::Waiting;
 use crate::task::settings::ProjectRules;
 
@@ -29,6 +31,7 @@ impl Engine {
             max_concurrent: 1,
             allowed_tools: Vec::new(),
             trust_project_config: false,
+            chat_may_approve: ChatMay::nothing(),
             budget: ProjectBudget::default(),
         })
     }
@@ -65,9 +68,7 @@ impl Engine {
 fn undelivered(request: &Request) -> Option<Decision> {
     match &request.state {
         RequestState::Answered { answer, delivered: false, .. } => Some(answer.decision.clone()),
-        RequestState::Expired { delivered: false, .. } => {
-            Some(Decision::Deny { message: NO_ANSWER.to_owned() })
-        }
+        RequestState::Expired { delivered: false, .. } => Some(decision::of_silence(&request.kind)),
         _ => None,
     }
 }
