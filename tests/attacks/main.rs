@@ -7,6 +7,7 @@
 mod harness;
 
 mod agent_input;
+mod approvals;
 mod bodies;
 mod brakes;
 mod clients;
