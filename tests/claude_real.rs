@@ -16,7 +16,7 @@ use claude_support::whole::{Whole, failure_of};
 use claude_support::{Bench, LONG, appears, items};
 use gateway::executor::claude::Claude;
 use gateway::executor::{Availability, Ended, Executor, Item, Pace, Report, Start};
-use gateway::model::{Decision, FailureKind, TaskId, Verdict};
+use gateway::model::{Class, Decision, FailureKind, TaskId, Verdict, answers_to};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -247,6 +247,22 @@ async fn the_words_of_a_denial_reach_the_model() {
 }
 
 #[tokio::test]
+async fn a_question_comes_with_its_choices_and_is_answered_by_them() {
+    let (_root, _model, bench) = set_up();
+    let mut run = bench.fresh("[scenario:ask-more] please");
+    let asked = run.until(|item| matches!(item, Item::QuestionAsked { .. })).await;
+    let Item::QuestionAsked { agent_ref, questions, .. } = asked else { panic!("{asked:?}") };
+    let given = ["2".to_owned(), "S, L".to_owned()];
+    let answers = answers_to(&questions, &given).unwrap();
+    run.answer(&agent_ref, Decision::Answers { answers }).await;
+    let (ended, _) = run.ended().await;
+    assert_completed(&ended);
+    for part in [r#""Which color?"="Blue""#, r#""Which sizes?"="S, L""#] {
+        assert!(answer(&ended).contains(part), "{}", answer(&ended));
+    }
+}
+
+#[tokio::test]
 async fn a_question_is_answered_by_the_words_of_a_denial() {
     let (_root, _model, bench) = set_up();
     let mut run = bench.fresh("[scenario:ask] please");
@@ -255,6 +271,37 @@ async fn a_question_is_answered_by_the_words_of_a_denial() {
     let (ended, _) = run.ended().await;
     assert_completed(&ended);
     assert!(answer(&ended).contains("Blue"), "{}", answer(&ended));
+}
+
+#[tokio::test]
+async fn an_input_that_the_owner_edited_is_what_runs() {
+    let (_root, _model, bench) = set_up();
+    let mut run = bench.fresh("[scenario:bash cmd=\"touch asked\"] please");
+    let question = run.question().await;
+    let input = json!({"command": "touch edited", "description": "x"});
+    run.answer(&question, Decision::AllowEdited { input, class: Class::Exec }).await;
+    let (ended, _) = run.ended().await;
+    assert_completed(&ended);
+    assert!(bench.work("edited").exists() && !bench.work("asked").exists());
+}
+
+#[tokio::test]
+async fn an_approved_plan_is_carried_out_and_every_step_asks() {
+    let (_root, _model, bench) = set_up();
+    let mut job = bench.job("[scenario:plan-then-write] x", Start::Fresh);
+    job.plan_only = true;
+    let mut run = bench.run(job);
+    let asked = run.until(|item| matches!(item, Item::PlanAsked { .. })).await;
+    let Item::PlanAsked { agent_ref, plan, .. } = asked else { panic!("{asked:?}") };
+    assert_eq!(plan, "1. write it");
+    run.answer(&agent_ref, Decision::Allow).await;
+    let asked = run.until(|item| matches!(item, Item::PermissionAsked { .. })).await;
+    let Item::PermissionAsked { agent_ref, tool, .. } = asked else { panic!("{asked:?}") };
+    assert!(tool == "Write" && !bench.work("notes.txt").exists());
+    run.answer(&agent_ref, Decision::Allow).await;
+    let (ended, _) = run.ended().await;
+    assert_completed(&ended);
+    assert!(bench.work("notes.txt").exists());
 }
 
 #[tokio::test]
@@ -314,7 +361,6 @@ async fn planning_changes_nothing_and_asks_nobody() {
         ("[scenario:edit-file file=notes.txt] x", true),
         // Claude Code refuses commands by itself in plan mode.
         ("[scenario:bash cmd=\"touch notes.txt\"] x", false),
-        ("[scenario:plan] x", true),
     ] {
         let (_root, _model, bench) = set_up();
         let mut job = bench.job(prompt, Start::Fresh);
@@ -326,6 +372,21 @@ async fn planning_changes_nothing_and_asks_nobody() {
         assert!(!items(&reports).iter().any(|item| matches!(item, Item::PermissionAsked { .. })));
         assert!(!refused_by_us || answer(&ended).contains("only plans"), "{}", answer(&ended));
     }
+}
+
+#[tokio::test]
+async fn a_plan_that_is_sent_back_changes_nothing() {
+    let (_root, _model, bench) = set_up();
+    let mut job = bench.job("[scenario:plan-then-write] x", Start::Fresh);
+    job.plan_only = true;
+    let mut run = bench.run(job);
+    let question = run.question().await;
+    run.answer(&question, Decision::Deny { message: "smaller steps".into() }).await;
+    let (ended, reports) = run.ended().await;
+    assert_completed(&ended);
+    assert!(!bench.work("notes.txt").exists());
+    assert!(!items(&reports).iter().any(|item| matches!(item, Item::PermissionAsked { .. })));
+    assert!(answer(&ended).contains("only plans"), "{}", answer(&ended));
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use claude_support::whole::{Whole, failure_of};
 use claude_support::{Bench, LONG, appears, items, offset};
 use gateway::executor::claude::Claude;
 use gateway::executor::{Availability, Executor, Item, Pace, Start};
-use gateway::model::{Decision, FailureKind, Verdict};
+use gateway::model::{Class, Decision, FailureKind, Verdict};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -95,6 +95,10 @@ async fn allowing_gives_the_input_back_and_denying_brings_the_words() {
         (
             Decision::Deny { message: "no, not that".into() },
             json!({"behavior": "deny", "message": "no, not that"}),
+        ),
+        (
+            Decision::AllowEdited { input: json!({"command": "ls"}), class: Class::Exec },
+            json!({"behavior": "allow", "updatedInput": {"command": "ls"}}),
         ),
     ] {
         let (_root, bench) = bench();

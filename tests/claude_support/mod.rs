@@ -143,10 +143,14 @@ impl Running {
 
     /// Takes reports until the agent asks; gives its name for the question.
     pub(crate) async fn question(&mut self) -> String {
-        match self.until(|item| matches!(item, Item::PermissionAsked { .. })).await {
-            Item::PermissionAsked { agent_ref, .. } => agent_ref,
-            other => panic!("{other:?}"),
-        }
+        let name = |item: &Item| match item {
+            Item::PermissionAsked { agent_ref, .. }
+            | Item::QuestionAsked { agent_ref, .. }
+            | Item::PlanAsked { agent_ref, .. } => Some(agent_ref.clone()),
+            _ => None,
+        };
+        let asked = self.until(|item| name(item).is_some()).await;
+        name(&asked).unwrap()
     }
 
     pub(crate) async fn answer(&self, agent_ref: &str, decision: Decision) {
