@@ -35,7 +35,7 @@ async def round_trip(lab, url, client, mode, edge=None):
     user = McpUser(lab, url, client["client_id"], client["client_secret"], edge=edge)
     async with user.connect(mode) as session:
         tools = {tool.name for tool in (await session.client.list_tools()).tools}
-        expect({"start_task", "check_task", "get_result", "list_tasks", "cancel_task", "get_diff",
+        expect({"start_task", "check_task", "get_result", "list_tasks", "answer_task", "cancel_task", "get_diff",
                 "list_projects"} <= tools, f"tools: {tools}")
         projects, _ = await session.call("list_projects")
         expect(projects["projects"][0]["name"] == "demo", f"projects: {projects}")

@@ -425,6 +425,24 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_excludes_each_other_in_an_answer_is_wrong_usage() {
+        let parse = |more: &[&str]| {
+            let all = ["gateway", "tasks"].iter().chain(more);
+            Cli::try_parse_from(all).map_err(|error| error.exit_code())
+        };
+        parse(&["answer", "t", "1", "own words"]).unwrap();
+        parse(&["approve", "t", "--edit", "{}"]).unwrap();
+        for wrong in [
+            &["approve", "t", "--edit", "{}", "--always"][..],
+            &["answer", "t"],
+            &["list", "--asking", "--state", "running"],
+            &["deny", "t", "--always"],
+        ] {
+            assert_eq!(parse(wrong).map(|_| ()), Err(2), "{wrong:?}");
+        }
+    }
+
+    #[test]
     fn a_qr_file_of_no_known_format_is_wrong_usage() {
         for command in ["serve", "pair"] {
             let parse = |file: &str| Cli::try_parse_from(["gateway", command, "--qr-file", file]);

@@ -237,11 +237,73 @@ pub(super) fn step_line(step: &StepView, colors: bool) -> String {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+    use crate::model::{Choice, Class, Question};
 
     #[test]
     fn an_agents_words_cannot_steer_the_terminal() {
         assert_eq!(clean("a\u{1b}[2Jb\u{202e}c\rd\n"), "a\u{fffd}[2Jb\u{fffd}c\u{fffd}d\n");
+    }
+
+    fn asked(class: Option<Class>) -> RequestView {
+        RequestView {
+            id: "379tvjzqcv4hsv1fxrd4hkfydb".to_owned(),
+            state: "open".to_owned(),
+            kind: "permission".to_owned(),
+            tool: "Bash".to_owned(),
+            class,
+            chat_may_approve: false,
+            preview: "rm -r build\u{1b}[2J".to_owned(),
+            input: json!({ "command": "rm -r build" }),
+            questions: Vec::new(),
+            plan: None,
+            answer: None,
+            asked_at: "2026-11-20T05:41:06.120Z".to_owned(),
+            expires_at: "2026-11-20T06:41:06.120Z".to_owned(),
+        }
+    }
+
+    fn open(request: RequestView) -> String {
+        let open = OpenRequestView {
+            task_id: "39w5mdm77zyf1r4wkvzcachy3d".parse().unwrap(),
+            title: "tidy up".to_owned(),
+            project: "alpha".to_owned(),
+            executor: "claude".to_owned(),
+            request,
+        };
+        open_request(&open, false)
+    }
+
+    #[test]
+    fn what_an_agent_asks_reads_as_shown_here() {
+        let choice = |label: &str, about: &str| Choice { label: label.into(), about: about.into() };
+        let question = Question {
+            text: "Which color?".to_owned(),
+            header: "Color".to_owned(),
+            several: true,
+            choices: vec![choice("Red", "a warm one"), choice("Blue", "a cold one")],
+        };
+        let questions = RequestView {
+            kind: "question".to_owned(),
+            tool: String::new(),
+            chat_may_approve: true,
+            preview: "Which color? [Red | Blue]".to_owned(),
+            input: Value::Null,
+            questions: vec![question],
+            ..asked(None)
+        };
+        let plan = RequestView {
+            kind: "plan".to_owned(),
+            tool: String::new(),
+            preview: "1. clean⏎2. build".to_owned(),
+            input: Value::Null,
+            plan: Some("1. clean\n2. build".to_owned()),
+            ..asked(None)
+        };
+        let all = [asked(Some(Class::Destructive)), questions, plan].map(open).concat();
+        insta::assert_snapshot!(all);
     }
 
     #[test]

@@ -29,9 +29,9 @@ Hand work to coding agents on the owner's workstation. start_task(prompt, projec
 id at once; follow it with check_task(task_id, cursor, wait_seconds: 45), which answers as soon as \
 something changes; when its state is completed, failed, cancelled or interrupted, call \
 get_result(task_id), and get_diff(task_id) for the changes. Pass each answer's cursor to the next \
-check_task. needs_input means that the agent waits for its owner, who answers at the workstation. \
-list_projects names where work can be done. Every answer begins with `state=… task=… next=…`: next \
-is the tool to call next.";
+check_task. needs_input means that the agent asks something: check_task tells what and who may answer; \
+ask the user, then use answer_task, or tell the user the owner's command. list_projects names where \
+work can be done. Every answer begins with `state=… task=… next=…`: next is the tool to call next.";
 
 /// The server. A clone is one reference count: rmcp makes up to two per request.
 #[derive(Clone, Debug)]

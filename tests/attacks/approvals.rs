@@ -192,7 +192,7 @@ async fn what_the_chat_cannot_the_owner_does_by_the_commands_that_it_is_told() {
     let bench = Bench::playing("", &steps).await;
     bench.owner(&["tasks", "approve", &bench.task, "--always"]).await;
     let shown = bench.until("completed").await;
-    assert!(shown["events"].to_string().contains("as the owner granted it"), "{shown}");
+    assert!(shown["output"].to_string().contains("as the owner granted it"), "{shown}");
 
     let questions = json!({ "questions": [{ "question": "Which color?", "header": "Color",
         "multiSelect": false, "options": [{ "label": "Red" }, { "label": "Blue" }] }] });

@@ -68,11 +68,12 @@ async fn run(call: Call<'_>, arguments: Arguments<'_>) -> Result<Answer, ToolErr
     let reply = reply(arguments)?;
     let requests = call.tasks.requests(&id).await.map_err(unavailable)?;
     let request = chosen(&task, &requests, arguments.text("request_id"))?;
-    let by = match &call.principal.caller {
-        Caller::Client { client_id } => Answerer::Chat { client_id: client_id.clone() },
-        Caller::Owner => Answerer::Terminal,
+    // Whoever calls a tool is a chat, in whosever name.
+    let Caller::Client { client_id } = call.principal.caller.clone() else {
+        let hint = owners_way(&task, request);
+        return Err(ToolError::new("only a connected client answers by this tool", hint));
     };
-    let answered = call.tasks.answer(&request.id, reply, by).await;
+    let answered = call.tasks.answer(&request.id, reply, Answerer::Chat { client_id }).await;
     let request = answered.map_err(|error| explain(error, &task, request))?;
     let task = call.task(&id).await?;
     let mut answer = Answer::about(&task, Next::after(&task.state));
