@@ -5,6 +5,7 @@
 //! a word in `shell.rs`.
 mod answerers;
 mod class;
+mod git;
 mod place;
 mod shell;
 

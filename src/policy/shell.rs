@@ -6,6 +6,7 @@
 //! class, and what builds words that are not in the text (`$`, braces, inline code) is the worst.
 use std::path::Path;
 
+use super::git::{self, flag};
 use super::place::{Place, is_steering, place_of};
 use crate::model::Class;
 
@@ -160,7 +161,7 @@ fn of_word(word: &str, rest: &[Token<'_>]) -> Class {
         return Class::Destructive;
     }
     match &*name {
-        "git" => of_git(following()),
+        "git" => git::class_of(following()),
         "chmod" if following().any(|it| flag(it, "R") || it.starts_with("--r")) => {
             Class::Destructive
         }
@@ -202,66 +203,6 @@ fn runs_a_file(name: &str, rest: &[Token<'_>]) -> bool {
         Some(Token::Word(word)) => !word.starts_with('-'),
         Some(Token::Equals | Token::Break) | None => false,
     }
-}
-
-/// Every word after `git` counts, also behind what looks like the end of the command.
-fn of_git<'a>(rest: impl Iterator<Item = &'a str>) -> Class {
-    let rest: Vec<&str> = rest.collect();
-    let any = |wanted: &[&str]| rest.iter().any(|word| wanted.contains(word));
-    // git takes any beginning of a long option that is not ambiguous.
-    let long = |starts: &[&str]| {
-        rest.iter().any(|word| starts.iter().any(|start| word.starts_with(start)))
-    };
-    let short = |letters: &str| rest.iter().any(|word| flag(word, letters));
-    let to_another = rest.iter().any(|word| word.starts_with('+') || word.contains(':'));
-    let rewrites =
-        any(&["push"]) && (short("fd") || long(&["--f", "--d", "--m", "--p"]) || to_another);
-    let resets = any(&["reset"]) && long(&["--h", "--k", "--me"]);
-    let removes = any(&["branch", "tag"]) && (short("DdfMm") || long(&["--d", "--f"]));
-    let forgets = any(&["stash"]) && any(&["drop", "clear", "pop"]);
-    let drops = any(&[
-        "clean",
-        "restore",
-        "checkout",
-        "gc",
-        "prune",
-        "reflog",
-        "filter-branch",
-        "filter-repo",
-        "update-ref",
-        "symbolic-ref",
-        "config",
-        "replace",
-        "worktree",
-        "bisect",
-        "difftool",
-        "mergetool",
-    ]);
-    // Configuration on the command line names programs to run.
-    let configures = short("c") || long(&["--exec", "--config", "--upload", "--receive"]);
-    if rewrites || resets || removes || forgets || drops || configures {
-        return Class::Destructive;
-    }
-    let talks = any(&[
-        "push",
-        "pull",
-        "fetch",
-        "clone",
-        "remote",
-        "ls-remote",
-        "submodule",
-        "svn",
-        "send-email",
-        "request-pull",
-        "archive",
-        "lfs",
-    ]);
-    if talks { Class::Network } else { Class::Exec }
-}
-
-/// Whether `word` is a cluster of short options with one of `letters`.
-fn flag(word: &str, letters: &str) -> bool {
-    word.starts_with('-') && !word.starts_with("--") && word.contains(|c| letters.contains(c))
 }
 
 #[cfg(test)]
