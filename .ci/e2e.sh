@@ -11,7 +11,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-reduced=(keyring serve round_trip clients crash cancel confined qr bad_input conformance install)
+reduced=(keyring serve round_trip clients crash cancel confined qr approve bad_input conformance install)
 # The rest wants a build of its own (claude_real) or namespaces, so root (service).
 whole=("${reduced[@]}" service claude_real)
 # Of the client matrix: a cell of every client, and all of the two that are used most.
@@ -69,7 +69,7 @@ run() {
   case $1 in
     keyring | install | service) "e2e/$1.sh" "$GATEWAY_BINARY" ;;
     clients) "$python" e2e/clients.py --require all ${clients_flags:+"$clients_flags"} ;;
-    serve | round_trip | crash | cancel | confined | qr | bad_input | conformance) "$python" "e2e/$1.py" ;;
+    serve | round_trip | crash | cancel | confined | qr | approve | bad_input | conformance) "$python" "e2e/$1.py" ;;
     claude_real)
       # As part of the workspace it shares what `cargo test --workspace` has built.
       GATEWAY_E2E_CLAUDE=$PWD/.tools/claude/claude \

@@ -23,6 +23,7 @@ mod devices;
 mod digest;
 pub(crate) mod document;
 mod error;
+mod form;
 #[cfg(feature = "testing")]
 pub(crate) mod fuzz;
 mod ledger;
@@ -50,6 +51,7 @@ pub use self::digest::OpaqueToken;
 pub(crate) use self::document::is_public;
 pub use self::document::{DocumentError, Fetch, FetchError};
 pub use self::error::{OAuthError, RegistrationError};
+pub use self::form::FormError;
 pub use self::pairing::{ConsentCode, Pairing, PairingBook};
 pub use self::params::{InvalidParams, Params};
 pub use self::server::AuthorizationServer;

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
 use crate::clock::{Entropy, Timestamp};
-use crate::model::{ClientId, DeviceId, Scopes};
+use crate::model::{ClientId, DeviceId, Scopes, TokenDigest};
 
 /// How long a consent page can be answered.
 pub(super) const LIFETIME: Duration = Duration::from_secs(15 * 60);
@@ -82,11 +82,29 @@ impl SealingKey {
         Ok(request)
     }
 
+    /// Ties a form to the cookie of the device that it is shown to, and to what it is about.
+    pub(super) fn proof(&self, cookie: &TokenDigest, about: &str) -> String {
+        URL_SAFE_NO_PAD.encode(self.form_mac(cookie, about).finalize().into_bytes())
+    }
+
+    /// Whether `proof` is that of this cookie and subject.
+    pub(super) fn is_proof(&self, cookie: &TokenDigest, about: &str, proof: &str) -> bool {
+        let tag = URL_SAFE_NO_PAD.decode(proof).unwrap_or_default();
+        self.form_mac(cookie, about).verify_slice(&tag).is_ok()
+    }
+
     fn mac(&self, body: &str) -> Hmac<Sha256> {
-        let mut mac = Hmac::new_from_slice(&self.0).expect("HMAC takes keys of any length");
-        mac.update(b"gateway consent 1\0");
-        mac.update(body.as_bytes());
-        mac
+        self.mac_for(b"gateway consent 1\0").chain_update(body)
+    }
+
+    fn form_mac(&self, cookie: &TokenDigest, about: &str) -> Hmac<Sha256> {
+        self.mac_for(b"gateway form 1\0").chain_update(cookie.as_bytes()).chain_update(about)
+    }
+
+    fn mac_for(&self, purpose: &[u8]) -> Hmac<Sha256> {
+        let mac: Hmac<Sha256> =
+            Hmac::new_from_slice(&self.0).expect("HMAC takes keys of any length");
+        mac.chain_update(purpose)
     }
 }
 
@@ -140,5 +158,20 @@ mod tests {
         let other = SealingKey::random(&SeededEntropy::new(2));
         assert_eq!(other.open(&sealed, now), Err(SealError::Forged));
         assert_eq!(key.open("", now), Err(SealError::Forged));
+    }
+
+    #[test]
+    fn a_proof_is_good_for_one_cookie_one_subject_and_one_process() {
+        let key = SealingKey::random(&SeededEntropy::new(1));
+        let cookie = TokenDigest::from_bytes([1; 32]);
+        let proof = key.proof(&cookie, "request 1");
+        assert!(key.is_proof(&cookie, "request 1", &proof));
+        assert!(!key.is_proof(&cookie, "request 2", &proof));
+        assert!(!key.is_proof(&TokenDigest::from_bytes([2; 32]), "request 1", &proof));
+        let other = SealingKey::random(&SeededEntropy::new(2));
+        assert!(!other.is_proof(&cookie, "request 1", &proof));
+        for wrong in ["", "x", &proof[..42]] {
+            assert!(!key.is_proof(&cookie, "request 1", wrong), "{wrong}");
+        }
     }
 }

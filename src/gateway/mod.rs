@@ -2,6 +2,7 @@
 //! everything; nothing below it knows more than its own layer.
 //!
 //! [`Gateway`] is a running one, [`Owner`] answers its owner, [`admin`] carries the owner's calls.
+mod address;
 pub mod admin;
 mod apply;
 mod authenticate;
@@ -14,6 +15,7 @@ pub mod fuzz;
 pub(crate) mod orphans;
 mod owner;
 mod probe;
+mod requests;
 mod serve;
 mod settings;
 mod state;

@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use super::admin::{Call, CallError, CallErrorKind};
 use super::apply::{Hand, apply};
 use super::devices;
+use super::requests;
 use super::tools::Shown;
 use super::view::{EventPage, OpenRequestView, RequestView, StepPage, TaskDetail, TaskView};
 use super::workspaces::ProjectWorkspaces;
@@ -18,6 +19,7 @@ use crate::clock::Clock;
 use crate::model::{Answerer, Apply, Reply, Request, RequestId, RequestState, Task, TaskId};
 use crate::store::{Store, TaskFilter};
 use crate::task::{AnswerError, CancelError, EngineHandle, Standing};
+use crate::web::Asked;
 
 /// Longest wait of one [`Call::Events`] or [`Call::Trace`].
 const WAIT_MAX: Duration = Duration::from_secs(60);
@@ -25,8 +27,6 @@ const WAIT_MAX: Duration = Duration::from_secs(60);
 const OWNER: &str = "the owner at the terminal";
 /// Most events in one answer.
 const EVENTS: usize = 500;
-/// Most open requests in one answer.
-const REQUESTS: u32 = 200;
 /// Names of states that a filter may hold.
 pub(crate) const STATES: &[&str] = &[
     "queued",
@@ -340,19 +340,14 @@ impl Owner {
     /// When the database cannot be read.
     pub fn open_requests(&self) -> Result<Vec<OpenRequestView>, CallError> {
         let workspaces = self.workspaces();
-        let open = self.store.read(|tx| tx.open_requests(REQUESTS))?;
-        let mut views = Vec::new();
-        for request in open {
-            let Some(task) = self.store.task(&request.task_id)? else { continue };
-            views.push(OpenRequestView {
-                title: task.spec.title(),
-                project: task.spec.project.clone(),
-                executor: task.spec.executor.clone(),
-                request: RequestView::of(&request, &workspaces.chat_may(&task.spec.project)),
-                task_id: request.task_id,
-            });
-        }
-        Ok(views)
+        let view = |asked: Asked| OpenRequestView {
+            request: RequestView::of(&asked.request, &workspaces.chat_may(&asked.project)),
+            task_id: asked.request.task_id,
+            title: asked.title,
+            project: asked.project,
+            executor: asked.executor,
+        };
+        Ok(requests::open(&self.store)?.into_iter().map(view).collect())
     }
 
     /// Answers the request of this id, once: whoever comes second is told so.

@@ -18,6 +18,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::address::PublicAddress;
 use super::admin::{CallError, CallErrorKind, serve_admin, socket_path};
 use super::authenticate::Bearers;
 use super::clients::Clients;
@@ -38,7 +39,7 @@ use crate::http::{
 use crate::mcp::{Endpoint, McpParts};
 use crate::model::{Client, ClientId, Registration};
 use crate::task::{Engine, EngineHandle, Surroundings};
-use crate::web::{self, Pages};
+use crate::web::{self, Pages, Requests};
 
 /// Longest wait for the engine when the gateway ends without taking its agents along.
 const ENGINE_LIMIT: Duration = Duration::from_secs(10);
@@ -97,8 +98,7 @@ struct Shared {
     local: SocketAddr,
     provider: &'static str,
     tunnel: watch::Receiver<TunnelState>,
-    public: watch::Receiver<Option<PublicOrigin>>,
-    configured: Option<PublicOrigin>,
+    address: PublicAddress,
     auth: AuthorizationServer,
     engine: EngineHandle,
     shown: watch::Sender<Shown>,
@@ -166,24 +166,27 @@ impl Gateway {
         let draining = CancellationToken::new();
         let probe = Probe::new(entropy.clone());
         let (shown, shown_now) = watch::channel(Shown::of(config, workspaces.clone()));
+        let (public, public_now) = watch::channel(None);
+        let configured = configured_origins(config);
+        let address = PublicAddress::new(public_now.clone(), configured.first().cloned());
+        let tasks = Arc::new(EngineTasks::new(
+            engine.clone(),
+            state.store.clone(),
+            shown_now.clone(),
+            address.clone(),
+        ));
         let mcp = McpParts {
-            tasks: Arc::new(EngineTasks::new(
-                engine.clone(),
-                state.store.clone(),
-                shown_now.clone(),
-            )),
+            tasks: tasks.clone(),
             auth: Arc::new(Bearers::new(auth.clone())),
             clock: clock.clone(),
             entropy: entropy.clone(),
             store: state.store.clone(),
             draining: draining.clone(),
         };
-        let routes = routes(mcp, &auth, &clients, probe.clone());
-        let (public, public_now) = watch::channel(None);
-        let configured = configured_origins(config);
+        let routes = routes(mcp, &auth, &clients, tasks, probe.clone());
         let guard = Guard::new(GuardParts {
             routes,
-            hosts: Hosts::new(public_now.clone(), configured.clone()),
+            hosts: Hosts::new(public_now, configured),
             limit: Arc::new(RateLimit::new(
                 config.limits.requests_per_minute,
                 config.limits.burst,
@@ -230,8 +233,7 @@ impl Gateway {
             local,
             provider: choice.name,
             tunnel: handle.state(),
-            public: public_now,
-            configured: configured.into_iter().next(),
+            address,
             auth,
             engine: engine.clone(),
             shown,
@@ -398,9 +400,7 @@ impl Shared {
     }
 
     fn public_url(&self) -> Option<String> {
-        let tunnel = self.public.borrow().clone();
-        let origin = tunnel.or_else(|| self.configured.clone())?;
-        Some(origin.origin().to_string())
+        self.address.origin().map(|origin| origin.to_string())
     }
 }
 
@@ -536,6 +536,7 @@ pub(super) fn routes(
     mcp: McpParts,
     auth: &AuthorizationServer,
     clients: &Clients,
+    requests: Arc<dyn Requests>,
     probe: Probe,
 ) -> Routes {
     let clients = clients.clone();
@@ -547,7 +548,7 @@ pub(super) fn routes(
         }
         .boxed()
     });
-    let pages = Pages { server: auth.clone(), secrets };
+    let pages = Pages { server: auth.clone(), secrets, requests };
     let others = with_common_routes(web::router(pages))
         .layer(from_fn(move |request, next| probe.clone().layer(request, next)));
     Routes::new(("/mcp", Arc::new(Endpoint::new(mcp))), others)

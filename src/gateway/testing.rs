@@ -6,6 +6,7 @@ use std::sync::Arc;
 use gateway_os::folders::Folders;
 use tokio::sync::watch;
 
+use super::address::PublicAddress;
 use super::settings;
 use super::tools::{EngineTasks, Shown};
 use super::workspaces::ProjectWorkspaces;
@@ -55,5 +56,7 @@ fn tools_over(
     let entropy = Arc::new(SeededEntropy::new(1));
     let engine = Engine::start(store.clone(), clock.clone(), entropy, settings, surroundings);
     let engine = engine.expect("an empty store can be read");
-    EngineTasks::new(engine, store.clone(), watch::channel(Shown::of(config, workspaces)).1)
+    let shown = watch::channel(Shown::of(config, workspaces)).1;
+    let address = PublicAddress::new(watch::channel(None).1, None);
+    EngineTasks::new(engine, store.clone(), shown, address)
 }

@@ -6,9 +6,11 @@ use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 use futures::{FutureExt, StreamExt};
 
+use super::address::PublicAddress;
 use super::apply::{self, ApplyError, Hand, apply};
 use super::workspaces::{ProjectWorkspaces, stat_text};
 use crate::config::Config;
+use crate::http::Origin;
 use crate::mcp::{
     self, Admitted, AnswerError, CancelError, Diff, DiffError, DiffOptions, FileLines, NewTask,
     Place, ProjectView, ReadError, StartError, TaskChange, TaskPage, TaskQuery, Tasks, Unavailable,
@@ -22,6 +24,7 @@ use crate::policy::ChatMay;
 use crate::project::{self, BranchName, Head, ProjectKind};
 use crate::store::{Store, StoreError, TaskFilter};
 use crate::task::{self, EngineHandle, NoProject};
+use crate::web;
 use tokio::sync::watch;
 
 /// Longest time that looking at one project's repository may take inside a tool call.
@@ -62,20 +65,22 @@ impl Shown {
 /// [`Tasks`] over the real engine.
 #[derive(Clone, Debug)]
 pub(super) struct EngineTasks {
-    engine: EngineHandle,
-    store: Store,
+    pub(super) engine: EngineHandle,
+    pub(super) store: Store,
     shown: watch::Receiver<Shown>,
+    address: PublicAddress,
 }
 
 impl EngineTasks {
-    /// Tools over `engine` and its `store`.
+    /// Tools over `engine` and its `store`, for clients that come by `address`.
     #[must_use]
     pub(super) const fn new(
         engine: EngineHandle,
         store: Store,
         shown: watch::Receiver<Shown>,
+        address: PublicAddress,
     ) -> Self {
-        Self { engine, store, shown }
+        Self { engine, store, shown, address }
     }
 
     /// The branch that a new task asks to begin from, which must be there.
@@ -319,6 +324,12 @@ impl Tasks for EngineTasks {
 
     fn chat_may(&self, project: &str) -> ChatMay {
         self.shown.borrow().workspaces.chat_may(project)
+    }
+
+    fn page_of(&self, id: &RequestId) -> Option<String> {
+        // Devices are paired over https alone.
+        let origin = self.address.origin().filter(Origin::is_https)?;
+        Some(origin.url(&web::path_of(id)))
     }
 
     fn answer<'a>(

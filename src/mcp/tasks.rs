@@ -93,6 +93,9 @@ pub trait Tasks: fmt::Debug + Send + Sync + 'static {
     /// What a chat may approve in tasks of `project`.
     fn chat_may(&self, project: &str) -> ChatMay;
 
+    /// The page where the owner answers a request on a paired device, while there is a public address.
+    fn page_of(&self, id: &RequestId) -> Option<String>;
+
     /// Answers a request, once and for all, as far as `by` may.
     fn answer<'a>(
         &'a self,

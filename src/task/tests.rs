@@ -19,8 +19,8 @@ use crate::executor::{
     RunEnd, Start,
 };
 use crate::model::{
-    Answer, Answerer, Caller, Cost, Decision, EventKind, Priority, ProjectBudget, Reply,
-    RequestState, Task, TaskId, Verdict, Workspace,
+    Answerer, Caller, Cost, Decision, EventKind, Priority, ProjectBudget, Reply, RequestState,
+    Task, TaskId, Verdict, Workspace,
 };
 use crate::policy::ChatMay;
 use crate::store::Store;

@@ -119,6 +119,7 @@ fn page(
             (add_connector(server, origin))
             (credentials(server, offered(server).as_ref(), &Shown::Before))
             (live::section(server))
+            p.soft { a href=(super::requests::PATH) { "What your agents ask" } }
         }
     } else if origin.is_https() {
         html! {

@@ -6,10 +6,9 @@ use http::{HeaderMap, StatusCode, Uri};
 use maud::html;
 
 use super::Pages;
-use super::page::{Forms, error, not_a_form, redirect, respond, retry_after};
+use super::page::{Forms, error, not_a_form, redirect, respond, retry_after, to_the_minute};
 use crate::auth::authorize::Refusal;
 use crate::auth::{ConsentOutcome, ConsentPage, ConsentProblem, KnownBy, routes};
-use crate::clock::Timestamp;
 use crate::http::{Ingress, Origin};
 use crate::model::Scope;
 
@@ -125,15 +124,6 @@ fn known_by(page: &ConsentPage) -> String {
         KnownBy::Owner => "made by you with gateway mint-client".into(),
         KnownBy::Document { host, .. } => format!("described by {host}; {before}"),
         KnownBy::Itself => format!("registered itself; {before}"),
-    }
-}
-
-/// A moment for people: `2026-11-20 05:41 UTC`.
-fn to_the_minute(moment: Timestamp) -> String {
-    let text = moment.to_string();
-    match (text.get(..10), text.get(11..16)) {
-        (Some(day), Some(minute)) => format!("{day} {minute} UTC"),
-        _ => text,
     }
 }
 

@@ -1,4 +1,4 @@
-//! Pages for people: the consent page, the connect page, and what goes wrong on the way.
+//! Pages for people: the consent page, the connect page, what agents ask, and what goes wrong on the way.
 //!
 //! A page is one HTML document without anything from outside: style and script stand in it, and its
 //! content security policy names exactly those two by their hashes. One page alone asks for more while
@@ -8,6 +8,7 @@ mod connect;
 mod consent;
 mod live;
 mod page;
+mod requests;
 
 use std::sync::Arc;
 
@@ -16,6 +17,7 @@ use axum::routing::get;
 use futures::future::BoxFuture;
 
 pub use self::connect::{connect_page, wants_html};
+pub use self::requests::{Asked, NotAnswered, Requests, path_of};
 use crate::auth::{AuthorizationServer, OpaqueToken, routes};
 use crate::model::ClientId;
 
@@ -30,6 +32,8 @@ pub struct Pages {
     pub server: AuthorizationServer,
     /// Where the connect page gets the secret that a freshly paired device may copy.
     pub secrets: SecretHook,
+    /// What agents ask.
+    pub requests: Arc<dyn Requests>,
 }
 
 impl std::fmt::Debug for Pages {
@@ -39,14 +43,15 @@ impl std::fmt::Debug for Pages {
 }
 
 /// Every public route of authorization: metadata, `/register`, `/authorize`, `/token`,
-/// `/revoke`, `/pair`. Each
-/// request must carry [`crate::http::Ingress`] and [`crate::http::Origin`] as extensions.
+/// `/revoke`, `/pair`; and `/requests` for paired devices. Each request must carry [`crate::http::Ingress`] and [`crate::http::Origin`] as extensions.
 pub fn router(pages: Pages) -> Router {
     let json = routes::router(pages.server.clone());
     Router::new()
         .route("/authorize", get(consent::show).post(consent::answer))
         .route("/pair", get(connect::show).post(connect::pair))
         .route("/pair/live", get(live::show))
+        .route(requests::PATH, get(requests::list))
+        .route("/requests/{id}", get(requests::show).post(requests::answer))
         .with_state(pages)
         .merge(json)
 }

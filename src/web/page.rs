@@ -10,6 +10,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::auth::OAuthError;
 use crate::auth::authorize::PageError;
+use crate::clock::Timestamp;
 
 const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = include_str!("connect.js");
@@ -107,6 +108,15 @@ pub(super) fn trouble(status: StatusCode, what: &str, hint: &str, shown: Option<
         }
     };
     respond(status, "gateway: this did not work", Forms::Own, &content)
+}
+
+/// A moment for people: `2026-11-20 05:41 UTC`.
+pub(super) fn to_the_minute(moment: Timestamp) -> String {
+    let text = moment.to_string();
+    match (text.get(..10), text.get(11..16)) {
+        (Some(day), Some(minute)) => format!("{day} {minute} UTC"),
+        _ => text,
+    }
 }
 
 /// Tells when trying again makes sense (RFC 9110 §10.2.3).

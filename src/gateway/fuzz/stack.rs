@@ -102,8 +102,9 @@ impl Stack {
         )
         .expect("the defaults are valid");
         let draining = CancellationToken::new();
+        let tasks = Arc::new(tasks_in(Path::new("/nonexistent"), &store, &clock));
         let mcp = McpParts {
-            tasks: Arc::new(tasks_in(Path::new("/nonexistent"), &store, &clock)),
+            tasks: tasks.clone(),
             auth: Arc::new(Bearers::new(auth.clone())),
             clock: clock.clone(),
             entropy: entropy.clone(),
@@ -114,7 +115,7 @@ impl Stack {
         let clients = Clients::new(auth.clone(), secrets, clock.clone());
         let public = PublicOrigin::parse(&format!("https://{HOST}")).ok();
         let guard = Guard::new(GuardParts {
-            routes: serve::routes(mcp, &auth, &clients, Probe::new(entropy.clone())),
+            routes: serve::routes(mcp, &auth, &clients, tasks, Probe::new(entropy.clone())),
             hosts: Hosts::new(watch::channel(public).1, Vec::new()),
             limit: Arc::new(RateLimit::new(1_000_000, 1_000_000, clock)),
             trusted_proxies: Vec::new(),

@@ -12,7 +12,6 @@ use super::super::tools::EngineTasks;
 use super::*;
 use crate::mcp::{ApplyError, DiffOptions, NewTask, ReadError, StartError, Tasks, WantedFile};
 use crate::model::{Apply, Caller, EventKind, Outcome};
-use crate::task::Workspaces as _;
 
 /// An owner with the project `alpha`, a git repository with one commit.
 struct Bench {
@@ -57,7 +56,7 @@ impl Bench {
     /// A finished task of the `n`th id whose agent ran `script`.
     async fn finished(&self, n: u64, script: &str) -> Task {
         let workspaces = self.owner.shown.borrow().workspaces.clone();
-        let mut task = testing::task();
+        let mut task = a_task(&SeededEntropy::new(2), "x");
         task.id = TaskId::random(&SeededEntropy::new(n));
         let prepared = workspaces.prepare(&task).await.unwrap();
         sh(&prepared.workspace.dir, script);
@@ -143,7 +142,7 @@ async fn a_diff_is_shown_after_clone_branch_and_commits_are_gone() {
 #[tokio::test]
 async fn work_is_not_applied_before_the_task_is_over() {
     let bench = Bench::new();
-    let mut task = testing::task();
+    let mut task = a_task(&SeededEntropy::new(2), "x");
     task.id = TaskId::random(&SeededEntropy::new(14));
     let mut row = task.clone();
     bench.owner.store.write(move |tx| tx.insert_task(&mut row)).await.unwrap();
@@ -165,6 +164,8 @@ async fn a_base_branch_must_be_there_and_a_slip_is_told_the_nearest() {
             model: None,
             plan_only: false,
             timeout: None,
+            priority: crate::model::Priority::Normal,
+            budget_usd: None,
             idempotency_key: None,
             base_branch: Some(branch.to_owned()),
             caller: Caller::Owner,
@@ -179,7 +180,7 @@ async fn a_base_branch_must_be_there_and_a_slip_is_told_the_nearest() {
     assert!(message("HEAD").await.contains("taken by git"));
     // One that is there gets as far as the executor, of which the bench has none.
     assert!(matches!(start("side").await.unwrap_err(), StartError::UnknownExecutor { .. }));
-    let mut task = testing::task();
+    let mut task = a_task(&SeededEntropy::new(2), "x");
     task.spec.base_branch = Some("side".to_owned());
     let side = sh(&bench.project(), "git rev-parse side; git commit -q --allow-empty -m two");
     let workspaces = bench.owner.shown.borrow().workspaces.clone();

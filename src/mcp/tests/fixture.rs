@@ -481,6 +481,10 @@ impl Tasks for FakeTasks {
         ChatMay::default()
     }
 
+    fn page_of(&self, id: &RequestId) -> Option<String> {
+        Some(format!("https://h.example/requests/{id}"))
+    }
+
     fn answer<'a>(
         &'a self,
         id: &'a RequestId,

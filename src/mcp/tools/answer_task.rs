@@ -70,11 +70,11 @@ async fn run(call: Call<'_>, arguments: Arguments<'_>) -> Result<Answer, ToolErr
     let request = chosen(&task, &requests, arguments.text("request_id"))?;
     // Whoever calls a tool is a chat, in whosever name.
     let Caller::Client { client_id } = call.principal.caller.clone() else {
-        let hint = owners_way(&task, request);
+        let hint = owners_way(call, &task, request);
         return Err(ToolError::new("only a connected client answers by this tool", hint));
     };
     let answered = call.tasks.answer(&request.id, reply, Answerer::Chat { client_id }).await;
-    let request = answered.map_err(|error| explain(error, &task, request))?;
+    let request = answered.map_err(|error| explain(call, error, &task, request))?;
     let task = call.task(&id).await?;
     let mut answer = Answer::about(&task, Next::after(&task.state));
     let outcome = request.state.name();
@@ -133,11 +133,11 @@ fn chosen<'a>(
     }
 }
 
-fn explain(error: AnswerError, task: &Task, request: &Request) -> ToolError {
+fn explain(call: Call<'_>, error: AnswerError, task: &Task, request: &Request) -> ToolError {
     match error {
         AnswerError::OwnersOnly(message) => ToolError::new(
             message,
-            format!("{}; deny it, or tell the user", owners_way(task, request)),
+            format!("{}; deny it, or tell the user", owners_way(call, task, request)),
         ),
         AnswerError::Refused { message, hint } => ToolError::new(message, hint),
         AnswerError::Unavailable(error) => unavailable(error),

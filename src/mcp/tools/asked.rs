@@ -1,10 +1,10 @@
 //! An agent's open request, as a chat sees it: what is asked, how much that can do, who may answer.
 use serde_json::{Value, json};
 
+use super::Call;
 use super::answer::{Answer, clean, one_line};
 use super::output::{object, text};
 use crate::model::{Question, Request, RequestKind, Task};
-use crate::policy::ChatMay;
 
 /// Longest plan shown, in characters.
 const PLAN_CHARS_MAX: usize = 8_000;
@@ -49,6 +49,7 @@ pub(super) fn schema() -> Value {
                 "enum": ["chat", "owner"],
                 "description": "chat: answer_task may approve or answer it. owner: only the owner may.",
             },
+            "page": text("Where the owner answers it on a paired device."),
             "expires_at": text("When silence becomes a refusal."),
         }),
         &["request_id", "kind", "preview", "may_approve", "expires_at"],
@@ -56,7 +57,8 @@ pub(super) fn schema() -> Value {
 }
 
 /// Tells of `request`, to read and as a fact.
-pub(super) fn tell(answer: &mut Answer, task: &Task, request: &Request, chat: &ChatMay) {
+pub(super) fn tell(answer: &mut Answer, call: Call<'_>, task: &Task, request: &Request) {
+    let chat = call.tasks.chat_may(&task.spec.project);
     let may = chat.approve(&request.kind);
     let preview = one_line(request.kind.preview(), 500);
     let mut fact = json!({
@@ -86,15 +88,17 @@ pub(super) fn tell(answer: &mut Answer, task: &Task, request: &Request, chat: &C
             fact["plan"] = json!(plan);
         }
     }
-    answer.line(who(task, request, may));
+    if let Some(page) = call.tasks.page_of(&request.id) {
+        fact["page"] = json!(page);
+    }
+    answer.line(who(request, may, &owners_way(call, task, request)));
     answer.fact("request", fact);
 }
 
 /// Who may answer, and how. With the request's id, so that the answer is to what was read and not to
 /// what came after it.
-fn who(task: &Task, request: &Request, chat_may: bool) -> String {
+fn who(request: &Request, chat_may: bool, owner: &str) -> String {
     let (id, until) = (&request.id, request.expires_at);
-    let owner = owners_way(task, request);
     match (&request.kind, chat_may) {
         (RequestKind::Question { .. }, _) => format!(
             "Ask the user, then pass the answers to answer_task with request_id {id}, until {until}; \
@@ -114,10 +118,12 @@ fn who(task: &Task, request: &Request, chat_may: bool) -> String {
     }
 }
 
-/// The owner's command for a request.
-pub(super) fn owners_way(task: &Task, request: &Request) -> String {
+/// How the owner answers a request: on a paired device, or by a command.
+pub(super) fn owners_way(call: Call<'_>, task: &Task, request: &Request) -> String {
     let (task, id) = (&task.id, &request.id);
-    match request.kind {
+    let page = call.tasks.page_of(id);
+    let page = page.map_or_else(String::new, |page| format!("{page} on a paired device, or "));
+    let command = match request.kind {
         RequestKind::Question { .. } => {
             format!("`gateway tasks answer {task} --request {id} ANSWER` at the workstation")
         }
@@ -125,7 +131,8 @@ pub(super) fn owners_way(task: &Task, request: &Request) -> String {
             "`gateway tasks approve {task} --request {id}` or `gateway tasks deny {task} --request \
              {id}` at the workstation"
         ),
-    }
+    };
+    page + &command
 }
 
 fn ask(answer: &mut Answer, number: usize, question: &Question) {

@@ -93,7 +93,7 @@ async fn run(call: Call<'_>, arguments: Arguments<'_>) -> Result<Answer, ToolErr
     let mut answer = Answer::about(&task, next);
     describe(&mut answer, &task);
     if let Some(open) = requests.first() {
-        asked::tell(&mut answer, &task, open, &chat);
+        asked::tell(&mut answer, call, &task, open);
         if requests.len() > 1 {
             answer.line(format!("{} more requests are open after it.", requests.len() - 1));
         }

@@ -80,7 +80,7 @@ async fn an_estimate_comes_from_five_tasks_that_were_done_and_leaves_the_owners_
         bench.reaches(&task.id, "needs_input").await;
         bench.clock.advance(Duration::from_secs(1000));
         let request = bench.store.read(|tx| tx.requests_of(&task.id)).unwrap().remove(0);
-        bench.engine.answer(&request.id, allow()).await.unwrap();
+        bench.engine.answer(&request.id, Reply::Approve, Answerer::Terminal).await.unwrap();
         bench.clock.advance(Duration::from_secs(minutes * 60));
         run.complete("");
         bench.reaches(&task.id, "completed").await;

@@ -12,6 +12,7 @@ use serde_json::Value;
 use tower::ServiceExt as _;
 use url::form_urlencoded::Serializer;
 
+use super::requests::PaperRequests;
 use crate::auth::document::tests::PaperNetwork;
 use crate::auth::{
     AuthSettings, AuthorizationServer, AuthorizedRequest, Challenge, Minted, NewClient,
@@ -38,6 +39,8 @@ pub(super) struct TestGateway {
     pub(super) address: Option<IpAddr>,
     /// The network that documents are fetched from.
     pub(super) network: Arc<PaperNetwork>,
+    /// What agents ask.
+    pub(super) requests: Arc<PaperRequests>,
     router: Router,
 }
 
@@ -122,10 +125,11 @@ impl TestGateway {
         let secrets: crate::web::SecretHook = Arc::new(|_| {
             Box::pin(async { Some(crate::auth::OpaqueToken::new("secret-from-the-vault")) })
         });
-        let router = router(Pages { server: server.clone(), secrets });
+        let requests = Arc::<PaperRequests>::default();
+        let router = router(Pages { server: server.clone(), secrets, requests: requests.clone() });
         let origin = Origin::new("https", "h.example");
         let address = Some("203.0.113.7".parse().unwrap());
-        Self { server, clock, store, origin, address, network, router }
+        Self { server, clock, store, origin, address, network, requests, router }
     }
 
     pub(super) fn restart(&self) -> Self {

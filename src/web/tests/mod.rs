@@ -11,5 +11,6 @@ mod documents;
 mod family;
 mod pairing;
 mod registration;
+mod requests;
 mod token;
 mod trace;
