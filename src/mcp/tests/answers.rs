@@ -59,7 +59,9 @@ async fn a_refusal_says_who_may_and_how() {
     let refused = stack.call("all", "answer_task", arguments).await;
     let said = error(&refused);
     assert!(said.contains("only the owner may approve what is exec"), "{said}");
-    let command = format!("hint: `gateway tasks approve {} --request {}`", id(1), request_id(1, 0));
+    let (task, request) = (id(1), request_id(1, 0));
+    let page = format!("hint: https://h.example/requests/{request} on a paired device, or ");
+    let command = format!("{page}`gateway tasks approve {task} --request {request}`");
     assert!(said.contains(&command), "{said}");
 }
 

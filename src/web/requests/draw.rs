@@ -13,6 +13,11 @@ use crate::web::page::{Forms, respond, to_the_minute};
 /// Most characters of a request that are shown. What nobody can read whole is not approved here.
 const SHOWN_MAX: usize = 20_000;
 
+/// Whether all of a request is shown.
+pub(super) fn is_whole(kind: &RequestKind) -> bool {
+    Shown::of(kind).whole
+}
+
 /// The list of what waits.
 pub(super) fn list(open: &[Asked]) -> Response {
     let content = html! {
@@ -38,7 +43,7 @@ pub(super) fn one(asked: &Asked, proof: &str) -> Response {
     let content = html! {
         h1 { (wish(&request.kind)) }
         p.soft { (whose(asked)) }
-        section {
+        @if !matches!(request.kind, RequestKind::Question { .. }) { section {
             @if let RequestKind::Permission { tool, class, .. } = &request.kind {
                 dl {
                     dt { "Tool" } dd { strong { (visible(tool)) } }
@@ -47,7 +52,7 @@ pub(super) fn one(asked: &Asked, proof: &str) -> Response {
                 }
             }
             (shown.markup)
-        }
+        } }
         @match &request.state {
             RequestState::Open => (form(request, shown.whole, proof)),
             closed => (ended(closed)),
@@ -289,9 +294,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_read_whole_is_told_apart() {
-        let of = |text: &str| {
-            Shown::of(&RequestKind::Plan { plan: text.into(), preview: String::new() }).whole
-        };
+        let of = |text: &str| is_whole(&RequestKind::Plan { plan: text.into(), preview: "".into() });
         assert!(of(&"x".repeat(SHOWN_MAX)));
         assert!(!of(&"x".repeat(SHOWN_MAX + 1)));
     }

@@ -130,6 +130,10 @@ pub(super) async fn answer(
         Ok(reply) => reply,
         Err(what) => return trouble(StatusCode::BAD_REQUEST, what, AGAIN, None),
     };
+    if !matches!(reply, Reply::Deny { .. }) && !draw::is_whole(&asked.request.kind) {
+        let hint = "`gateway tasks show` on your machine shows all of it.";
+        return trouble(StatusCode::BAD_REQUEST, "It is too long to be allowed here.", hint, None);
+    }
     let by = Answerer::Device { device_id: device.id };
     match pages.requests.answer(id, reply, by).await {
         // The page then tells how it was answered, and a reload answers nothing twice.
