@@ -160,8 +160,9 @@ Register-ArgumentCompleter -Native -CommandName 'gateway' -ScriptBlock {
             [CompletionResult]::new('result', 'result', [CompletionResultType]::ParameterValue, 'Print a task''s answer')
             [CompletionResult]::new('diff', 'diff', [CompletionResultType]::ParameterValue, 'Print a task''s changes as a diff')
             [CompletionResult]::new('apply', 'apply', [CompletionResultType]::ParameterValue, 'Merge, keep or discard a finished task''s work')
-            [CompletionResult]::new('approve', 'approve', [CompletionResultType]::ParameterValue, 'Allow what a task''s agent asks')
+            [CompletionResult]::new('approve', 'approve', [CompletionResultType]::ParameterValue, 'Allow what a task''s agent asks, or let it carry out its plan')
             [CompletionResult]::new('deny', 'deny', [CompletionResultType]::ParameterValue, 'Refuse what a task''s agent asks')
+            [CompletionResult]::new('answer', 'answer', [CompletionResultType]::ParameterValue, 'Answer a question of a task''s agent')
             [CompletionResult]::new('cancel', 'cancel', [CompletionResultType]::ParameterValue, 'Cancel a task and every process it started')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
             break
@@ -173,6 +174,7 @@ Register-ArgumentCompleter -Native -CommandName 'gateway' -ScriptBlock {
             [CompletionResult]::new('--limit', '--limit', [CompletionResultType]::ParameterName, 'How many')
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Read this configuration file instead of the usual one')
             [CompletionResult]::new('--log-format', '--log-format', [CompletionResultType]::ParameterName, 'How to log to stderr')
+            [CompletionResult]::new('--asking', '--asking', [CompletionResultType]::ParameterName, 'What tasks ask instead of the tasks: everything that waits for an answer')
             [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print data as JSON (`"schema": 1`)')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say only what is necessary; log only errors')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say only what is necessary; log only errors')
@@ -246,8 +248,10 @@ Register-ArgumentCompleter -Native -CommandName 'gateway' -ScriptBlock {
         }
         'gateway;tasks;approve' {
             [CompletionResult]::new('--request', '--request', [CompletionResultType]::ParameterName, 'The request''s id, when the task asks more than one thing')
+            [CompletionResult]::new('--edit', '--edit', [CompletionResultType]::ParameterName, 'Allow this input instead: a whole JSON object, as `show` prints it')
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Read this configuration file instead of the usual one')
             [CompletionResult]::new('--log-format', '--log-format', [CompletionResultType]::ParameterName, 'How to log to stderr')
+            [CompletionResult]::new('--always', '--always', [CompletionResultType]::ParameterName, 'Allow the very same in this task again, for 8 hours at most')
             [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print data as JSON (`"schema": 1`)')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say only what is necessary; log only errors')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say only what is necessary; log only errors')
@@ -259,8 +263,21 @@ Register-ArgumentCompleter -Native -CommandName 'gateway' -ScriptBlock {
         }
         'gateway;tasks;deny' {
             [CompletionResult]::new('--request', '--request', [CompletionResultType]::ParameterName, 'The request''s id, when the task asks more than one thing')
-            [CompletionResult]::new('-m', '-m', [CompletionResultType]::ParameterName, 'What the agent is told')
-            [CompletionResult]::new('--message', '--message', [CompletionResultType]::ParameterName, 'What the agent is told')
+            [CompletionResult]::new('-m', '-m', [CompletionResultType]::ParameterName, 'What the agent is told: why not, what to do instead, what to change in a plan')
+            [CompletionResult]::new('--message', '--message', [CompletionResultType]::ParameterName, 'What the agent is told: why not, what to do instead, what to change in a plan')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Read this configuration file instead of the usual one')
+            [CompletionResult]::new('--log-format', '--log-format', [CompletionResultType]::ParameterName, 'How to log to stderr')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print data as JSON (`"schema": 1`)')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say only what is necessary; log only errors')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say only what is necessary; log only errors')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Log more: -v debug, -vv trace')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Log more: -v debug, -vv trace')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'gateway;tasks;answer' {
+            [CompletionResult]::new('--request', '--request', [CompletionResultType]::ParameterName, 'The request''s id, when the task asks more than one thing')
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Read this configuration file instead of the usual one')
             [CompletionResult]::new('--log-format', '--log-format', [CompletionResultType]::ParameterName, 'How to log to stderr')
             [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print data as JSON (`"schema": 1`)')
@@ -291,8 +308,9 @@ Register-ArgumentCompleter -Native -CommandName 'gateway' -ScriptBlock {
             [CompletionResult]::new('result', 'result', [CompletionResultType]::ParameterValue, 'Print a task''s answer')
             [CompletionResult]::new('diff', 'diff', [CompletionResultType]::ParameterValue, 'Print a task''s changes as a diff')
             [CompletionResult]::new('apply', 'apply', [CompletionResultType]::ParameterValue, 'Merge, keep or discard a finished task''s work')
-            [CompletionResult]::new('approve', 'approve', [CompletionResultType]::ParameterValue, 'Allow what a task''s agent asks')
+            [CompletionResult]::new('approve', 'approve', [CompletionResultType]::ParameterValue, 'Allow what a task''s agent asks, or let it carry out its plan')
             [CompletionResult]::new('deny', 'deny', [CompletionResultType]::ParameterValue, 'Refuse what a task''s agent asks')
+            [CompletionResult]::new('answer', 'answer', [CompletionResultType]::ParameterValue, 'Answer a question of a task''s agent')
             [CompletionResult]::new('cancel', 'cancel', [CompletionResultType]::ParameterValue, 'Cancel a task and every process it started')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
             break
@@ -319,6 +337,9 @@ Register-ArgumentCompleter -Native -CommandName 'gateway' -ScriptBlock {
             break
         }
         'gateway;tasks;help;deny' {
+            break
+        }
+        'gateway;tasks;help;answer' {
             break
         }
         'gateway;tasks;help;cancel' {
@@ -828,8 +849,9 @@ Register-ArgumentCompleter -Native -CommandName 'gateway' -ScriptBlock {
             [CompletionResult]::new('result', 'result', [CompletionResultType]::ParameterValue, 'Print a task''s answer')
             [CompletionResult]::new('diff', 'diff', [CompletionResultType]::ParameterValue, 'Print a task''s changes as a diff')
             [CompletionResult]::new('apply', 'apply', [CompletionResultType]::ParameterValue, 'Merge, keep or discard a finished task''s work')
-            [CompletionResult]::new('approve', 'approve', [CompletionResultType]::ParameterValue, 'Allow what a task''s agent asks')
+            [CompletionResult]::new('approve', 'approve', [CompletionResultType]::ParameterValue, 'Allow what a task''s agent asks, or let it carry out its plan')
             [CompletionResult]::new('deny', 'deny', [CompletionResultType]::ParameterValue, 'Refuse what a task''s agent asks')
+            [CompletionResult]::new('answer', 'answer', [CompletionResultType]::ParameterValue, 'Answer a question of a task''s agent')
             [CompletionResult]::new('cancel', 'cancel', [CompletionResultType]::ParameterValue, 'Cancel a task and every process it started')
             break
         }
@@ -855,6 +877,9 @@ Register-ArgumentCompleter -Native -CommandName 'gateway' -ScriptBlock {
             break
         }
         'gateway;help;tasks;deny' {
+            break
+        }
+        'gateway;help;tasks;answer' {
             break
         }
         'gateway;help;tasks;cancel' {

@@ -238,6 +238,9 @@ _gateway() {
             gateway__subcmd__help__subcmd__service,uninstall)
                 cmd="gateway__subcmd__help__subcmd__service__subcmd__uninstall"
                 ;;
+            gateway__subcmd__help__subcmd__tasks,answer)
+                cmd="gateway__subcmd__help__subcmd__tasks__subcmd__answer"
+                ;;
             gateway__subcmd__help__subcmd__tasks,apply)
                 cmd="gateway__subcmd__help__subcmd__tasks__subcmd__apply"
                 ;;
@@ -337,6 +340,9 @@ _gateway() {
             gateway__subcmd__service__subcmd__help,uninstall)
                 cmd="gateway__subcmd__service__subcmd__help__subcmd__uninstall"
                 ;;
+            gateway__subcmd__tasks,answer)
+                cmd="gateway__subcmd__tasks__subcmd__answer"
+                ;;
             gateway__subcmd__tasks,apply)
                 cmd="gateway__subcmd__tasks__subcmd__apply"
                 ;;
@@ -366,6 +372,9 @@ _gateway() {
                 ;;
             gateway__subcmd__tasks,tail)
                 cmd="gateway__subcmd__tasks__subcmd__tail"
+                ;;
+            gateway__subcmd__tasks__subcmd__help,answer)
+                cmd="gateway__subcmd__tasks__subcmd__help__subcmd__answer"
                 ;;
             gateway__subcmd__tasks__subcmd__help,apply)
                 cmd="gateway__subcmd__tasks__subcmd__help__subcmd__apply"
@@ -1428,8 +1437,22 @@ _gateway() {
             return 0
             ;;
         gateway__subcmd__help__subcmd__tasks)
-            opts="list show tail result diff apply approve deny cancel"
+            opts="list show tail result diff apply approve deny answer cancel"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        gateway__subcmd__help__subcmd__tasks__subcmd__answer)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -2234,12 +2257,38 @@ _gateway() {
             return 0
             ;;
         gateway__subcmd__tasks)
-            opts="-q -v -h --config --json --log-format --quiet --verbose --help list show tail result diff apply approve deny cancel help"
+            opts="-q -v -h --config --json --log-format --quiet --verbose --help list show tail result diff apply approve deny answer cancel help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "auto pretty json" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        gateway__subcmd__tasks__subcmd__answer)
+            opts="-q -v -h --request --config --json --log-format --quiet --verbose --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --request)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --config)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -2278,13 +2327,17 @@ _gateway() {
             return 0
             ;;
         gateway__subcmd__tasks__subcmd__approve)
-            opts="-q -v -h --request --config --json --log-format --quiet --verbose --help"
+            opts="-q -v -h --request --edit --always --config --json --log-format --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --request)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --edit)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2386,8 +2439,22 @@ _gateway() {
             return 0
             ;;
         gateway__subcmd__tasks__subcmd__help)
-            opts="list show tail result diff apply approve deny cancel help"
+            opts="list show tail result diff apply approve deny answer cancel help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        gateway__subcmd__tasks__subcmd__help__subcmd__answer)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -2540,7 +2607,7 @@ _gateway() {
             return 0
             ;;
         gateway__subcmd__tasks__subcmd__list)
-            opts="-n -q -v -h --state --project --limit --config --json --log-format --quiet --verbose --help"
+            opts="-n -q -v -h --state --project --asking --limit --config --json --log-format --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

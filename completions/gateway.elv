@@ -150,8 +150,9 @@ set edit:completion:arg-completer[gateway] = {|@words|
             cand result 'Print a task''s answer'
             cand diff 'Print a task''s changes as a diff'
             cand apply 'Merge, keep or discard a finished task''s work'
-            cand approve 'Allow what a task''s agent asks'
+            cand approve 'Allow what a task''s agent asks, or let it carry out its plan'
             cand deny 'Refuse what a task''s agent asks'
+            cand answer 'Answer a question of a task''s agent'
             cand cancel 'Cancel a task and every process it started'
             cand help 'Print this message or the help of the given subcommand(s)'
         }
@@ -162,6 +163,7 @@ set edit:completion:arg-completer[gateway] = {|@words|
             cand --limit 'How many'
             cand --config 'Read this configuration file instead of the usual one'
             cand --log-format 'How to log to stderr'
+            cand --asking 'What tasks ask instead of the tasks: everything that waits for an answer'
             cand --json 'Print data as JSON (`"schema": 1`)'
             cand -q 'Say only what is necessary; log only errors'
             cand --quiet 'Say only what is necessary; log only errors'
@@ -229,8 +231,10 @@ set edit:completion:arg-completer[gateway] = {|@words|
         }
         &'gateway;tasks;approve'= {
             cand --request 'The request''s id, when the task asks more than one thing'
+            cand --edit 'Allow this input instead: a whole JSON object, as `show` prints it'
             cand --config 'Read this configuration file instead of the usual one'
             cand --log-format 'How to log to stderr'
+            cand --always 'Allow the very same in this task again, for 8 hours at most'
             cand --json 'Print data as JSON (`"schema": 1`)'
             cand -q 'Say only what is necessary; log only errors'
             cand --quiet 'Say only what is necessary; log only errors'
@@ -241,8 +245,20 @@ set edit:completion:arg-completer[gateway] = {|@words|
         }
         &'gateway;tasks;deny'= {
             cand --request 'The request''s id, when the task asks more than one thing'
-            cand -m 'What the agent is told'
-            cand --message 'What the agent is told'
+            cand -m 'What the agent is told: why not, what to do instead, what to change in a plan'
+            cand --message 'What the agent is told: why not, what to do instead, what to change in a plan'
+            cand --config 'Read this configuration file instead of the usual one'
+            cand --log-format 'How to log to stderr'
+            cand --json 'Print data as JSON (`"schema": 1`)'
+            cand -q 'Say only what is necessary; log only errors'
+            cand --quiet 'Say only what is necessary; log only errors'
+            cand -v 'Log more: -v debug, -vv trace'
+            cand --verbose 'Log more: -v debug, -vv trace'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'gateway;tasks;answer'= {
+            cand --request 'The request''s id, when the task asks more than one thing'
             cand --config 'Read this configuration file instead of the usual one'
             cand --log-format 'How to log to stderr'
             cand --json 'Print data as JSON (`"schema": 1`)'
@@ -271,8 +287,9 @@ set edit:completion:arg-completer[gateway] = {|@words|
             cand result 'Print a task''s answer'
             cand diff 'Print a task''s changes as a diff'
             cand apply 'Merge, keep or discard a finished task''s work'
-            cand approve 'Allow what a task''s agent asks'
+            cand approve 'Allow what a task''s agent asks, or let it carry out its plan'
             cand deny 'Refuse what a task''s agent asks'
+            cand answer 'Answer a question of a task''s agent'
             cand cancel 'Cancel a task and every process it started'
             cand help 'Print this message or the help of the given subcommand(s)'
         }
@@ -291,6 +308,8 @@ set edit:completion:arg-completer[gateway] = {|@words|
         &'gateway;tasks;help;approve'= {
         }
         &'gateway;tasks;help;deny'= {
+        }
+        &'gateway;tasks;help;answer'= {
         }
         &'gateway;tasks;help;cancel'= {
         }
@@ -734,8 +753,9 @@ set edit:completion:arg-completer[gateway] = {|@words|
             cand result 'Print a task''s answer'
             cand diff 'Print a task''s changes as a diff'
             cand apply 'Merge, keep or discard a finished task''s work'
-            cand approve 'Allow what a task''s agent asks'
+            cand approve 'Allow what a task''s agent asks, or let it carry out its plan'
             cand deny 'Refuse what a task''s agent asks'
+            cand answer 'Answer a question of a task''s agent'
             cand cancel 'Cancel a task and every process it started'
         }
         &'gateway;help;tasks;list'= {
@@ -753,6 +773,8 @@ set edit:completion:arg-completer[gateway] = {|@words|
         &'gateway;help;tasks;approve'= {
         }
         &'gateway;help;tasks;deny'= {
+        }
+        &'gateway;help;tasks;answer'= {
         }
         &'gateway;help;tasks;cancel'= {
         }

@@ -119,24 +119,25 @@ complete -c gateway -n "__fish_gateway_using_subcommand status" -l json -d 'Prin
 complete -c gateway -n "__fish_gateway_using_subcommand status" -s q -l quiet -d 'Say only what is necessary; log only errors'
 complete -c gateway -n "__fish_gateway_using_subcommand status" -s v -l verbose -d 'Log more: -v debug, -vv trace'
 complete -c gateway -n "__fish_gateway_using_subcommand status" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c gateway -n "__fish_gateway_using_subcommand tasks; and not __fish_seen_subcommand_from list show tail result diff apply approve deny cancel help" -l config -d 'Read this configuration file instead of the usual one' -r -F
-complete -c gateway -n "__fish_gateway_using_subcommand tasks; and not __fish_seen_subcommand_from list show tail result diff apply approve deny cancel help" -l log-format -d 'How to log to stderr' -r -f -a "auto\t'Lines for people on a terminal, JSON elsewhere'
+complete -c gateway -n "__fish_gateway_using_subcommand tasks; and not __fish_seen_subcommand_from list show tail result diff apply approve deny answer cancel help" -l config -d 'Read this configuration file instead of the usual one' -r -F
+complete -c gateway -n "__fish_gateway_using_subcommand tasks; and not __fish_seen_subcommand_from list show tail result diff apply approve deny answer cancel help" -l log-format -d 'How to log to stderr' -r -f -a "auto\t'Lines for people on a terminal, JSON elsewhere'
 pretty\t'Lines for people'
 json\t'One JSON object per line'"
-complete -c gateway -n "__fish_gateway_using_subcommand tasks; and not __fish_seen_subcommand_from list show tail result diff apply approve deny cancel help" -l json -d 'Print data as JSON (`"schema": 1`)'
-complete -c gateway -n "__fish_gateway_using_subcommand tasks; and not __fish_seen_subcommand_from list show tail result diff apply approve deny cancel help" -s q -l quiet -d 'Say only what is necessary; log only errors'
-complete -c gateway -n "__fish_gateway_using_subcommand tasks; and not __fish_seen_subcommand_from list show tail result diff apply approve deny cancel help" -s v -l verbose -d 'Log more: -v debug, -vv trace'
-complete -c gateway -n "__fish_gateway_using_subcommand tasks; and not __fish_seen_subcommand_from list show tail result diff apply approve deny cancel help" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c gateway -n "__fish_gateway_using_subcommand tasks; and not __fish_seen_subcommand_from list show tail result diff apply approve deny cancel help" -f -a "list" -d 'List tasks, newest first'
-complete -c gateway -n "__fish_gateway_using_subcommand tasks; and not __fish_seen_subcommand_from list show tail result diff apply approve deny cancel help" -f -a "show" -d 'Show a task and what it asks'
-complete -c gateway -n "__fish_gateway_using_subcommand tasks; and not __fish_seen_subcommand_from list show tail result diff apply approve deny cancel help" -f -a "tail" -d 'Follow what a task\'s agent does'
-complete -c gateway -n "__fish_gateway_using_subcommand tasks; and not __fish_seen_subcommand_from list show tail result diff apply approve deny cancel help" -f -a "result" -d 'Print a task\'s answer'
-complete -c gateway -n "__fish_gateway_using_subcommand tasks; and not __fish_seen_subcommand_from list show tail result diff apply approve deny cancel help" -f -a "diff" -d 'Print a task\'s changes as a diff'
-complete -c gateway -n "__fish_gateway_using_subcommand tasks; and not __fish_seen_subcommand_from list show tail result diff apply approve deny cancel help" -f -a "apply" -d 'Merge, keep or discard a finished task\'s work'
-complete -c gateway -n "__fish_gateway_using_subcommand tasks; and not __fish_seen_subcommand_from list show tail result diff apply approve deny cancel help" -f -a "approve" -d 'Allow what a task\'s agent asks'
-complete -c gateway -n "__fish_gateway_using_subcommand tasks; and not __fish_seen_subcommand_from list show tail result diff apply approve deny cancel help" -f -a "deny" -d 'Refuse what a task\'s agent asks'
-complete -c gateway -n "__fish_gateway_using_subcommand tasks; and not __fish_seen_subcommand_from list show tail result diff apply approve deny cancel help" -f -a "cancel" -d 'Cancel a task and every process it started'
-complete -c gateway -n "__fish_gateway_using_subcommand tasks; and not __fish_seen_subcommand_from list show tail result diff apply approve deny cancel help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c gateway -n "__fish_gateway_using_subcommand tasks; and not __fish_seen_subcommand_from list show tail result diff apply approve deny answer cancel help" -l json -d 'Print data as JSON (`"schema": 1`)'
+complete -c gateway -n "__fish_gateway_using_subcommand tasks; and not __fish_seen_subcommand_from list show tail result diff apply approve deny answer cancel help" -s q -l quiet -d 'Say only what is necessary; log only errors'
+complete -c gateway -n "__fish_gateway_using_subcommand tasks; and not __fish_seen_subcommand_from list show tail result diff apply approve deny answer cancel help" -s v -l verbose -d 'Log more: -v debug, -vv trace'
+complete -c gateway -n "__fish_gateway_using_subcommand tasks; and not __fish_seen_subcommand_from list show tail result diff apply approve deny answer cancel help" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c gateway -n "__fish_gateway_using_subcommand tasks; and not __fish_seen_subcommand_from list show tail result diff apply approve deny answer cancel help" -f -a "list" -d 'List tasks, newest first'
+complete -c gateway -n "__fish_gateway_using_subcommand tasks; and not __fish_seen_subcommand_from list show tail result diff apply approve deny answer cancel help" -f -a "show" -d 'Show a task and what it asks'
+complete -c gateway -n "__fish_gateway_using_subcommand tasks; and not __fish_seen_subcommand_from list show tail result diff apply approve deny answer cancel help" -f -a "tail" -d 'Follow what a task\'s agent does'
+complete -c gateway -n "__fish_gateway_using_subcommand tasks; and not __fish_seen_subcommand_from list show tail result diff apply approve deny answer cancel help" -f -a "result" -d 'Print a task\'s answer'
+complete -c gateway -n "__fish_gateway_using_subcommand tasks; and not __fish_seen_subcommand_from list show tail result diff apply approve deny answer cancel help" -f -a "diff" -d 'Print a task\'s changes as a diff'
+complete -c gateway -n "__fish_gateway_using_subcommand tasks; and not __fish_seen_subcommand_from list show tail result diff apply approve deny answer cancel help" -f -a "apply" -d 'Merge, keep or discard a finished task\'s work'
+complete -c gateway -n "__fish_gateway_using_subcommand tasks; and not __fish_seen_subcommand_from list show tail result diff apply approve deny answer cancel help" -f -a "approve" -d 'Allow what a task\'s agent asks, or let it carry out its plan'
+complete -c gateway -n "__fish_gateway_using_subcommand tasks; and not __fish_seen_subcommand_from list show tail result diff apply approve deny answer cancel help" -f -a "deny" -d 'Refuse what a task\'s agent asks'
+complete -c gateway -n "__fish_gateway_using_subcommand tasks; and not __fish_seen_subcommand_from list show tail result diff apply approve deny answer cancel help" -f -a "answer" -d 'Answer a question of a task\'s agent'
+complete -c gateway -n "__fish_gateway_using_subcommand tasks; and not __fish_seen_subcommand_from list show tail result diff apply approve deny answer cancel help" -f -a "cancel" -d 'Cancel a task and every process it started'
+complete -c gateway -n "__fish_gateway_using_subcommand tasks; and not __fish_seen_subcommand_from list show tail result diff apply approve deny answer cancel help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c gateway -n "__fish_gateway_using_subcommand tasks; and __fish_seen_subcommand_from list" -l state -d 'Only tasks in this state; may be repeated' -r
 complete -c gateway -n "__fish_gateway_using_subcommand tasks; and __fish_seen_subcommand_from list" -l project -d 'Only tasks of this project' -r
 complete -c gateway -n "__fish_gateway_using_subcommand tasks; and __fish_seen_subcommand_from list" -s n -l limit -d 'How many' -r
@@ -144,6 +145,7 @@ complete -c gateway -n "__fish_gateway_using_subcommand tasks; and __fish_seen_s
 complete -c gateway -n "__fish_gateway_using_subcommand tasks; and __fish_seen_subcommand_from list" -l log-format -d 'How to log to stderr' -r -f -a "auto\t'Lines for people on a terminal, JSON elsewhere'
 pretty\t'Lines for people'
 json\t'One JSON object per line'"
+complete -c gateway -n "__fish_gateway_using_subcommand tasks; and __fish_seen_subcommand_from list" -l asking -d 'What tasks ask instead of the tasks: everything that waits for an answer'
 complete -c gateway -n "__fish_gateway_using_subcommand tasks; and __fish_seen_subcommand_from list" -l json -d 'Print data as JSON (`"schema": 1`)'
 complete -c gateway -n "__fish_gateway_using_subcommand tasks; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Say only what is necessary; log only errors'
 complete -c gateway -n "__fish_gateway_using_subcommand tasks; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Log more: -v debug, -vv trace'
@@ -191,16 +193,18 @@ complete -c gateway -n "__fish_gateway_using_subcommand tasks; and __fish_seen_s
 complete -c gateway -n "__fish_gateway_using_subcommand tasks; and __fish_seen_subcommand_from apply" -s v -l verbose -d 'Log more: -v debug, -vv trace'
 complete -c gateway -n "__fish_gateway_using_subcommand tasks; and __fish_seen_subcommand_from apply" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c gateway -n "__fish_gateway_using_subcommand tasks; and __fish_seen_subcommand_from approve" -l request -d 'The request\'s id, when the task asks more than one thing' -r
+complete -c gateway -n "__fish_gateway_using_subcommand tasks; and __fish_seen_subcommand_from approve" -l edit -d 'Allow this input instead: a whole JSON object, as `show` prints it' -r
 complete -c gateway -n "__fish_gateway_using_subcommand tasks; and __fish_seen_subcommand_from approve" -l config -d 'Read this configuration file instead of the usual one' -r -F
 complete -c gateway -n "__fish_gateway_using_subcommand tasks; and __fish_seen_subcommand_from approve" -l log-format -d 'How to log to stderr' -r -f -a "auto\t'Lines for people on a terminal, JSON elsewhere'
 pretty\t'Lines for people'
 json\t'One JSON object per line'"
+complete -c gateway -n "__fish_gateway_using_subcommand tasks; and __fish_seen_subcommand_from approve" -l always -d 'Allow the very same in this task again, for 8 hours at most'
 complete -c gateway -n "__fish_gateway_using_subcommand tasks; and __fish_seen_subcommand_from approve" -l json -d 'Print data as JSON (`"schema": 1`)'
 complete -c gateway -n "__fish_gateway_using_subcommand tasks; and __fish_seen_subcommand_from approve" -s q -l quiet -d 'Say only what is necessary; log only errors'
 complete -c gateway -n "__fish_gateway_using_subcommand tasks; and __fish_seen_subcommand_from approve" -s v -l verbose -d 'Log more: -v debug, -vv trace'
 complete -c gateway -n "__fish_gateway_using_subcommand tasks; and __fish_seen_subcommand_from approve" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c gateway -n "__fish_gateway_using_subcommand tasks; and __fish_seen_subcommand_from deny" -l request -d 'The request\'s id, when the task asks more than one thing' -r
-complete -c gateway -n "__fish_gateway_using_subcommand tasks; and __fish_seen_subcommand_from deny" -s m -l message -d 'What the agent is told' -r
+complete -c gateway -n "__fish_gateway_using_subcommand tasks; and __fish_seen_subcommand_from deny" -s m -l message -d 'What the agent is told: why not, what to do instead, what to change in a plan' -r
 complete -c gateway -n "__fish_gateway_using_subcommand tasks; and __fish_seen_subcommand_from deny" -l config -d 'Read this configuration file instead of the usual one' -r -F
 complete -c gateway -n "__fish_gateway_using_subcommand tasks; and __fish_seen_subcommand_from deny" -l log-format -d 'How to log to stderr' -r -f -a "auto\t'Lines for people on a terminal, JSON elsewhere'
 pretty\t'Lines for people'
@@ -209,6 +213,15 @@ complete -c gateway -n "__fish_gateway_using_subcommand tasks; and __fish_seen_s
 complete -c gateway -n "__fish_gateway_using_subcommand tasks; and __fish_seen_subcommand_from deny" -s q -l quiet -d 'Say only what is necessary; log only errors'
 complete -c gateway -n "__fish_gateway_using_subcommand tasks; and __fish_seen_subcommand_from deny" -s v -l verbose -d 'Log more: -v debug, -vv trace'
 complete -c gateway -n "__fish_gateway_using_subcommand tasks; and __fish_seen_subcommand_from deny" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c gateway -n "__fish_gateway_using_subcommand tasks; and __fish_seen_subcommand_from answer" -l request -d 'The request\'s id, when the task asks more than one thing' -r
+complete -c gateway -n "__fish_gateway_using_subcommand tasks; and __fish_seen_subcommand_from answer" -l config -d 'Read this configuration file instead of the usual one' -r -F
+complete -c gateway -n "__fish_gateway_using_subcommand tasks; and __fish_seen_subcommand_from answer" -l log-format -d 'How to log to stderr' -r -f -a "auto\t'Lines for people on a terminal, JSON elsewhere'
+pretty\t'Lines for people'
+json\t'One JSON object per line'"
+complete -c gateway -n "__fish_gateway_using_subcommand tasks; and __fish_seen_subcommand_from answer" -l json -d 'Print data as JSON (`"schema": 1`)'
+complete -c gateway -n "__fish_gateway_using_subcommand tasks; and __fish_seen_subcommand_from answer" -s q -l quiet -d 'Say only what is necessary; log only errors'
+complete -c gateway -n "__fish_gateway_using_subcommand tasks; and __fish_seen_subcommand_from answer" -s v -l verbose -d 'Log more: -v debug, -vv trace'
+complete -c gateway -n "__fish_gateway_using_subcommand tasks; and __fish_seen_subcommand_from answer" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c gateway -n "__fish_gateway_using_subcommand tasks; and __fish_seen_subcommand_from cancel" -l config -d 'Read this configuration file instead of the usual one' -r -F
 complete -c gateway -n "__fish_gateway_using_subcommand tasks; and __fish_seen_subcommand_from cancel" -l log-format -d 'How to log to stderr' -r -f -a "auto\t'Lines for people on a terminal, JSON elsewhere'
 pretty\t'Lines for people'
@@ -223,8 +236,9 @@ complete -c gateway -n "__fish_gateway_using_subcommand tasks; and __fish_seen_s
 complete -c gateway -n "__fish_gateway_using_subcommand tasks; and __fish_seen_subcommand_from help" -f -a "result" -d 'Print a task\'s answer'
 complete -c gateway -n "__fish_gateway_using_subcommand tasks; and __fish_seen_subcommand_from help" -f -a "diff" -d 'Print a task\'s changes as a diff'
 complete -c gateway -n "__fish_gateway_using_subcommand tasks; and __fish_seen_subcommand_from help" -f -a "apply" -d 'Merge, keep or discard a finished task\'s work'
-complete -c gateway -n "__fish_gateway_using_subcommand tasks; and __fish_seen_subcommand_from help" -f -a "approve" -d 'Allow what a task\'s agent asks'
+complete -c gateway -n "__fish_gateway_using_subcommand tasks; and __fish_seen_subcommand_from help" -f -a "approve" -d 'Allow what a task\'s agent asks, or let it carry out its plan'
 complete -c gateway -n "__fish_gateway_using_subcommand tasks; and __fish_seen_subcommand_from help" -f -a "deny" -d 'Refuse what a task\'s agent asks'
+complete -c gateway -n "__fish_gateway_using_subcommand tasks; and __fish_seen_subcommand_from help" -f -a "answer" -d 'Answer a question of a task\'s agent'
 complete -c gateway -n "__fish_gateway_using_subcommand tasks; and __fish_seen_subcommand_from help" -f -a "cancel" -d 'Cancel a task and every process it started'
 complete -c gateway -n "__fish_gateway_using_subcommand tasks; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c gateway -n "__fish_gateway_using_subcommand projects; and not __fish_seen_subcommand_from list add remove help" -l config -d 'Read this configuration file instead of the usual one' -r -F
@@ -512,8 +526,9 @@ complete -c gateway -n "__fish_gateway_using_subcommand help; and __fish_seen_su
 complete -c gateway -n "__fish_gateway_using_subcommand help; and __fish_seen_subcommand_from tasks" -f -a "result" -d 'Print a task\'s answer'
 complete -c gateway -n "__fish_gateway_using_subcommand help; and __fish_seen_subcommand_from tasks" -f -a "diff" -d 'Print a task\'s changes as a diff'
 complete -c gateway -n "__fish_gateway_using_subcommand help; and __fish_seen_subcommand_from tasks" -f -a "apply" -d 'Merge, keep or discard a finished task\'s work'
-complete -c gateway -n "__fish_gateway_using_subcommand help; and __fish_seen_subcommand_from tasks" -f -a "approve" -d 'Allow what a task\'s agent asks'
+complete -c gateway -n "__fish_gateway_using_subcommand help; and __fish_seen_subcommand_from tasks" -f -a "approve" -d 'Allow what a task\'s agent asks, or let it carry out its plan'
 complete -c gateway -n "__fish_gateway_using_subcommand help; and __fish_seen_subcommand_from tasks" -f -a "deny" -d 'Refuse what a task\'s agent asks'
+complete -c gateway -n "__fish_gateway_using_subcommand help; and __fish_seen_subcommand_from tasks" -f -a "answer" -d 'Answer a question of a task\'s agent'
 complete -c gateway -n "__fish_gateway_using_subcommand help; and __fish_seen_subcommand_from tasks" -f -a "cancel" -d 'Cancel a task and every process it started'
 complete -c gateway -n "__fish_gateway_using_subcommand help; and __fish_seen_subcommand_from projects" -f -a "list" -d 'List the projects'
 complete -c gateway -n "__fish_gateway_using_subcommand help; and __fish_seen_subcommand_from projects" -f -a "add" -d 'Add a folder to the configuration file'

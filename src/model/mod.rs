@@ -19,7 +19,7 @@ mod priority;
 mod question;
 mod request;
 mod task;
-#[cfg(feature = "testing")]
+#[cfg(any(test, feature = "testing"))]
 pub(crate) mod testing;
 mod text;
 pub use self::apply::{Applied, Apply};
