@@ -79,6 +79,8 @@ pub enum Command {
     /// The phones and browsers that are paired
     #[command(subcommand)]
     Devices(DevicesCommand),
+    /// Hand a session of Claude Code over; reads what its hooks give them from stdin
+    PushSession,
     /// The configuration
     #[command(subcommand)]
     Config(ConfigCommand),

@@ -92,6 +92,7 @@ fn run(cli: Cli) -> Result<(), CliError> {
         Command::Devices(command) => on_runtime(commands::devices::run(&context, command)),
         Command::MintClient(args) => on_runtime(commands::mint_client::run(&context, args)),
         Command::MintToken(args) => on_runtime(commands::mint_token::run(&context, args)),
+        Command::PushSession => on_runtime(commands::push_session::run(&context)),
         Command::Pair(args) => on_runtime(commands::pair::run(&context, args)),
         Command::Status(args) => on_runtime(commands::status::run(&context, args)),
         Command::Serve(args) => commands::serve::run(&context, &args),

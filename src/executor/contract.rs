@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::model::{Cost, Decision, Question, TaskId, Verdict};
+use crate::model::{Cost, Decision, FollowUp, Question, TaskId, Verdict};
 
 /// Something that can do a task.
 pub trait Executor: fmt::Debug + Send + Sync {
@@ -41,6 +41,10 @@ pub struct Capabilities {
     pub survives_restart: bool,
     /// Its agents tell what they cost.
     pub cost: bool,
+    /// Can go on with a session of before.
+    pub resume: bool,
+    /// Takes messages while it works.
+    pub follow_up: bool,
 }
 
 /// Whether an executor could start a task now.
@@ -91,6 +95,18 @@ pub struct Job {
     pub budget_usd: Option<f64>,
     /// Model turns that the run may take; likewise.
     pub turns_max: Option<u64>,
+    /// The session to go on with; none for a new one.
+    pub resume: Option<Resume>,
+}
+
+/// A session to go on with. A [`Job::session_id`] of the same name goes on with the session itself, any
+/// other with a copy of that name.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Resume {
+    /// The session.
+    pub session_id: Uuid,
+    /// Where it must have begun, itself or below, when only somebody's word says where it belongs.
+    pub begun_in: Option<PathBuf>,
 }
 
 /// Where a run begins.
@@ -181,6 +197,18 @@ pub enum Item {
         /// The agent's name for the question.
         agent_ref: String,
     },
+    /// The agent has a message.
+    FollowUpDelivered {
+        /// Which.
+        id: Uuid,
+    },
+    /// The agent will never have a message.
+    FollowUpLost {
+        /// Which.
+        id: Uuid,
+        /// Why.
+        why: String,
+    },
     /// Turns and cost of this run so far: totals, not differences.
     Usage {
         /// Model turns.
@@ -204,6 +232,8 @@ pub enum Command {
         /// The answer.
         decision: Decision,
     },
+    /// Says something to the agent; may be repeated after a crash, counts once.
+    Say(FollowUp),
     /// Ends the run and everything it started. Repeating it is harmless.
     Cancel(Pace),
 }

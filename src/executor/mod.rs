@@ -9,7 +9,7 @@ mod contract;
 mod registry;
 pub mod shim;
 pub use self::contract::{
-    Availability, Capabilities, Command, Ended, Executor, Item, Job, Link, Pace, Report, RunEnd,
-    Start,
+    Availability, Capabilities, Command, Ended, Executor, Item, Job, Link, Pace, Report, Resume,
+    RunEnd, Start,
 };
 pub use self::registry::Registry;

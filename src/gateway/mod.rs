@@ -12,11 +12,13 @@ pub(crate) mod executors;
 mod files;
 #[cfg(feature = "testing")]
 pub mod fuzz;
+mod news;
 pub(crate) mod orphans;
 mod owner;
 mod probe;
 mod requests;
 mod serve;
+mod sessions;
 mod settings;
 mod state;
 #[cfg(feature = "testing")]

@@ -87,6 +87,8 @@ impl Owner {
             Call::Apply { task, action } => self.apply(&task, action).await,
             Call::ListRequests => Ok(json!({ "schema": 1, "requests": self.open_requests()? })),
             Call::Answer { task, request, reply } => self.answer(&task, request, reply).await,
+            Call::Say { task, message } => self.say(&task, message).await,
+            Call::PushSession { session, folder } => self.push_session(session, &folder).await,
             Call::Cancel { task } => self.cancel(&task).await,
             Call::MintClient { name, scopes, projects, public, rotate } => {
                 if rotate {
@@ -125,7 +127,7 @@ impl Owner {
         Ok(())
     }
 
-    fn workspaces(&self) -> ProjectWorkspaces {
+    pub(super) fn workspaces(&self) -> ProjectWorkspaces {
         self.shown.borrow().workspaces.clone()
     }
 
@@ -134,7 +136,7 @@ impl Owner {
         self.running.as_ref().map(|(engine, _)| engine.standing().clone()).unwrap_or_default()
     }
 
-    fn running(&self) -> Result<&(EngineHandle, Arc<dyn Running>), CallError> {
+    pub(super) fn running(&self) -> Result<&(EngineHandle, Arc<dyn Running>), CallError> {
         self.running.as_ref().ok_or_else(|| {
             let hint = "start it with `gateway serve` (or `gateway service install`)";
             CallError::new(CallErrorKind::Unavailable, "the gateway is not running", hint)
@@ -422,7 +424,7 @@ impl Owner {
     }
 
     /// The task whose id is, or begins with, `text`.
-    fn find(&self, text: &str) -> Result<Task, CallError> {
+    pub(super) fn find(&self, text: &str) -> Result<Task, CallError> {
         let hint = "`gateway tasks list` names the tasks";
         let id = match text.parse::<TaskId>() {
             Ok(id) => id,

@@ -8,21 +8,23 @@ use futures::{FutureExt, StreamExt};
 
 use super::address::PublicAddress;
 use super::apply::{self, ApplyError, Hand, apply};
+use super::news;
 use super::workspaces::{ProjectWorkspaces, stat_text};
 use crate::config::Config;
+use crate::executor::shim::{StderrEnd, end_of_stderr};
 use crate::http::Origin;
 use crate::mcp::{
-    self, Admitted, AnswerError, CancelError, Diff, DiffError, DiffOptions, FileLines, NewTask,
-    Place, ProjectView, ReadError, StartError, TaskChange, TaskPage, TaskQuery, Tasks, Unavailable,
-    WantedFile,
+    self, Admitted, AnswerError, CancelError, Diff, DiffError, DiffOptions, FileLines, LogQuery,
+    NewTask, NewsPage, NewsQuery, Place, ProjectView, ReadError, StartError, TaskChange, TaskPage,
+    TaskQuery, Tasks, Unavailable, WantedFile,
 };
 use crate::model::{
-    Answerer, Applied, Apply, ChangedFile, DiffStat, Event, EventKind, Reply, Request, RequestId,
-    Task, TaskId, dollars,
+    Answerer, Applied, Apply, Caller, ChangedFile, DiffStat, Event, EventKind, LinkedSession,
+    Reply, Request, RequestId, Task, TaskId, dollars,
 };
 use crate::policy::ChatMay;
 use crate::project::{self, BranchName, Head, ProjectKind};
-use crate::store::{Store, StoreError, TaskFilter};
+use crate::store::{NewsOrder, Store, StoreError, TaskFilter};
 use crate::task::{self, EngineHandle, NoProject};
 use crate::web;
 use tokio::sync::watch;
@@ -146,6 +148,7 @@ impl Tasks for EngineTasks {
                 idempotency_key: new.idempotency_key,
                 base_branch,
                 caller: new.caller,
+                session_id: new.session_id,
             };
             let admitted = self.engine.start(new).await.map_err(refused)?;
             let task::Admitted { task, existing, notes } = admitted;
@@ -341,12 +344,61 @@ impl Tasks for EngineTasks {
         async move { self.engine.answer(id, reply, by).await.map_err(not_answered) }.boxed()
     }
 
+    fn news(&self, query: NewsQuery) -> BoxFuture<'_, Result<NewsPage, Unavailable>> {
+        async move {
+            let page = self.store.read_blocking(move |tx| news::page(tx, &query)).await;
+            page.map_err(unavailable)
+        }
+        .boxed()
+    }
+
+    fn log(&self, query: LogQuery) -> BoxFuture<'_, Result<Vec<Event>, Unavailable>> {
+        async move {
+            let LogQuery { task, projects, before, limit } = query;
+            let read = self.store.read_blocking(move |tx| match task {
+                Some(id) => tx.events_before(&id, before, limit),
+                None => tx.news(projects.as_deref(), NewsOrder::Before(before), limit),
+            });
+            read.await.map_err(unavailable)
+        }
+        .boxed()
+    }
+
+    fn stderr_end<'a>(
+        &'a self,
+        id: &'a TaskId,
+        bytes_max: u64,
+    ) -> BoxFuture<'a, Result<Option<StderrEnd>, Unavailable>> {
+        async move {
+            let task = self.engine.task(id).map_err(unavailable)?;
+            let Some(run) = task.as_ref().and_then(|task| task.run.as_ref()) else {
+                return Ok(None);
+            };
+            Ok(Some(end_of_stderr(&run.dir, bytes_max).await))
+        }
+        .boxed()
+    }
+
+    fn link(
+        &self,
+        session: LinkedSession,
+        project: Option<String>,
+        caller: Caller,
+    ) -> BoxFuture<'_, Result<(Task, bool), StartError>> {
+        async move {
+            let link = task::NewLink { session, project, caller };
+            self.engine.link(link).await.map_err(not_linked)
+        }
+        .boxed()
+    }
+
     fn changes(&self) -> BoxStream<'static, TaskChange> {
         let newest = *self.store.committed().borrow();
         let changes = self.store.subscribe(newest);
         futures::stream::unfold(changes, |mut changes| async {
             let event = changes.next().await.ok()?;
-            let is_new = matches!(event.kind, EventKind::Queued);
+            let is_new =
+                matches!(event.kind, EventKind::Queued | EventKind::Linked { again: false, .. });
             Some((TaskChange { task_id: event.task_id, is_new }, changes))
         })
         .boxed()
@@ -416,9 +468,32 @@ fn refused(error: task::StartError) -> StartError {
         task::StartError::QueueFull(_) => {
             refused(&error, "cancel waiting tasks with cancel_task, or try again later")
         }
+        task::StartError::UnknownSession(_) => {
+            refused(&error, "check_task and get_result tell the session of a task of this project")
+        }
+        task::StartError::SessionBusy(_) => {
+            refused(&error, "follow that task with check_task, or go on when it is over")
+        }
+        task::StartError::SessionOfOther(_) => refused(&error, "name that executor"),
         task::StartError::ShuttingDown => refused(&error, "try again in a moment"),
         task::StartError::Store(error) => unavailable(error).into(),
     }
+}
+
+fn not_linked(error: task::LinkError) -> StartError {
+    let hint = match &error {
+        task::LinkError::NoProject(NoProject::Unknown(name)) => {
+            return StartError::UnknownProject(name.clone());
+        }
+        task::LinkError::NoProject(NoProject::NoDefault) => return StartError::NoDefaultProject,
+        task::LinkError::Store(error) => return unavailable(error.clone()).into(),
+        task::LinkError::OtherProject => {
+            "leave it there, or cancel its task with cancel_task first"
+        }
+        task::LinkError::TooMany(_) => "cancel_task lets a linked session go",
+        task::LinkError::ShuttingDown => "try again in a moment",
+    };
+    StartError::Refused { message: error.to_string(), hint: hint.to_owned() }
 }
 
 fn not_cancelled(error: task::CancelError) -> CancelError {

@@ -223,7 +223,7 @@ impl TaskView {
             base_commit: task.workspace.as_ref().and_then(|space| space.base_commit.clone()),
             head_commit: outcome.and_then(|outcome| outcome.head_commit.clone()),
             folder: task.workspace.as_ref().map(|space| space.dir.display().to_string()),
-            session_id: task.run.as_ref().map(|run| run.session_id.to_string()),
+            session_id: task.session_id().map(|id| id.to_string()),
             reason: task.state.reason(),
             answer: outcome.and_then(|outcome| outcome.answer.clone()),
             diff_stat: outcome.map(|outcome| outcome.diff_stat),

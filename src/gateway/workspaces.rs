@@ -239,6 +239,7 @@ impl Workspaces for ProjectWorkspaces {
         })?;
         Ok(ProjectRules {
             name: project.name.to_string(),
+            folder: project.path.clone(),
             executor: project.executor.clone(),
             max_concurrent: usize::try_from(project.max_concurrent).unwrap_or(1),
             allowed_tools: project.allowed_tools.clone(),

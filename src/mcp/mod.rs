@@ -22,8 +22,8 @@ pub use self::endpoint::{Endpoint, McpParts, Mount};
 pub use self::principal::{Authenticate, Principal};
 pub use self::tasks::{
     Admitted, AnswerError, ApplyError, CancelError, Diff, DiffError, DiffOptions, FileLines,
-    NewTask, Place, ProjectView, ReadError, StartError, TaskChange, TaskPage, TaskQuery, Tasks,
-    Unavailable, WantedFile,
+    LogQuery, NewTask, NewsPage, NewsQuery, Place, ProjectView, ReadError, StartError, TaskChange,
+    TaskPage, TaskQuery, Tasks, Unavailable, WantedFile,
 };
 
 #[cfg(test)]

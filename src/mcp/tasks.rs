@@ -5,13 +5,16 @@ use std::time::Duration;
 
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
+use uuid::Uuid;
 
 use crate::clock::Timestamp;
+use crate::executor::shim::StderrEnd;
 use crate::model::{
-    Answerer, Applied, Apply, Caller, ChangedFile, DiffStat, Event, Priority, Reply, Request,
-    RequestId, Task, TaskId,
+    Answerer, Applied, Apply, Caller, ChangedFile, DiffStat, Event, LinkedSession, Priority, Reply,
+    Request, RequestId, Task, TaskId,
 };
 use crate::policy::ChatMay;
+use crate::store::OpenTask;
 
 /// The engine, as tools see it. Every method is cancel-safe: dropping a call undoes nothing.
 pub trait Tasks: fmt::Debug + Send + Sync + 'static {
@@ -103,9 +106,69 @@ pub trait Tasks: fmt::Debug + Send + Sync + 'static {
         reply: Reply,
         by: Answerer,
     ) -> BoxFuture<'a, Result<Request, AnswerError>>;
+    /// What is news over all tasks, and what is open.
+    fn news(&self, query: NewsQuery) -> BoxFuture<'_, Result<NewsPage, Unavailable>>;
+
+    /// Events before a mark, newest first.
+    fn log(&self, query: LogQuery) -> BoxFuture<'_, Result<Vec<Event>, Unavailable>>;
+
+    /// The end of what the task's agent wrote to stderr, at most `bytes_max` bytes; none before it has
+    /// run.
+    fn stderr_end<'a>(
+        &'a self,
+        id: &'a TaskId,
+        bytes_max: u64,
+    ) -> BoxFuture<'a, Result<Option<StderrEnd>, Unavailable>>;
+
+    /// Stores a session that a terminal hands over; whether the same caller had done so before.
+    fn link(
+        &self,
+        session: LinkedSession,
+        project: Option<String>,
+        caller: Caller,
+    ) -> BoxFuture<'_, Result<(Task, bool), StartError>>;
 
     /// Every change of a task from now on, after it was committed. Ends with the store.
     fn changes(&self) -> BoxStream<'static, TaskChange>;
+}
+
+/// Which news are wanted.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct NewsQuery {
+    /// Names of projects; none for all.
+    pub projects: Option<Vec<String>>,
+    /// After this event; without it, the newest since `since`.
+    pub after: Option<u64>,
+    /// How far back to look without a cursor.
+    pub since: Timestamp,
+    /// Most events to return.
+    pub limit: usize,
+}
+
+/// News over all tasks.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct NewsPage {
+    /// The events, oldest first.
+    pub events: Vec<Event>,
+    /// Everything up to here is told: the next query goes on after it.
+    pub cursor: u64,
+    /// Whether there are more: later ones after a cursor, earlier ones without.
+    pub more: bool,
+    /// Tasks that are queued or under way, oldest first.
+    pub open: Vec<OpenTask>,
+}
+
+/// Which events are wanted.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct LogQuery {
+    /// All events of this task; without one, the news of `projects`.
+    pub task: Option<TaskId>,
+    /// Names of projects; none for all.
+    pub projects: Option<Vec<String>>,
+    /// Before this event.
+    pub before: u64,
+    /// Most events to return.
+    pub limit: usize,
 }
 
 /// A task that changed.
@@ -160,6 +223,8 @@ pub struct NewTask {
     pub base_branch: Option<String>,
     /// Who asks.
     pub caller: Caller,
+    /// The agent's session to go on with; a new one when none.
+    pub session_id: Option<Uuid>,
 }
 
 /// A task that was accepted.

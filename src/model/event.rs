@@ -1,5 +1,6 @@
 //! What happened, in the order of its commits.
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use super::apply::Applied;
 use super::id::{RequestId, TaskId};
@@ -77,6 +78,27 @@ pub enum EventKind {
     },
     /// The work is being collected from the workspace.
     Settling,
+    /// A terminal handed its session over.
+    Linked {
+        /// Whether it had done so before.
+        again: bool,
+        /// What the session is about, cut.
+        summary: String,
+    },
+    /// Somebody has more to say to the running agent.
+    FollowUp {
+        /// The message.
+        message_id: Uuid,
+        /// Its words, cut.
+        text: String,
+        /// Who says so.
+        by: String,
+    },
+    /// The agent has a message.
+    FollowUpDelivered {
+        /// Which.
+        message_id: Uuid,
+    },
     /// Something the reader of the log should know.
     Note {
         /// The words.
@@ -91,4 +113,21 @@ pub enum EventKind {
         /// One line: why.
         summary: String,
     },
+}
+
+impl EventKind {
+    /// Whether it is worth telling somebody who was away: a task that came, began, asks, was
+    /// answered or ended, a session that was handed over. The rest is on the way there.
+    #[must_use]
+    pub const fn is_news(&self) -> bool {
+        matches!(
+            self,
+            Self::Queued
+                | Self::Started { reattached: false, .. }
+                | Self::RequestOpened { .. }
+                | Self::RequestClosed { .. }
+                | Self::Linked { .. }
+                | Self::Ended { .. }
+        )
+    }
 }

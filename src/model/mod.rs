@@ -18,6 +18,7 @@ mod id;
 mod priority;
 mod question;
 mod request;
+mod session;
 mod task;
 #[cfg(any(test, feature = "testing"))]
 pub(crate) mod testing;
@@ -38,6 +39,7 @@ pub use self::id::{ClientId, DeviceId, FamilyId, InvalidId, RequestId, TaskId};
 pub use self::priority::Priority;
 pub use self::question::{Choice, NoAnswer, Question, answers_to};
 pub use self::request::{Answer, Answerer, Decision, Reply, Request, RequestKind, RequestState};
+pub use self::session::{FollowUp, LinkedSession, Resume};
 pub use self::task::{
     Caller, CancelReason, ChangedFile, Cost, DiffStat, End, Failure, FailureKind,
     InvalidTransition, Outcome, Phase, Progress, Run, Task, TaskSpec, TaskState, Verdict,

@@ -7,9 +7,11 @@ use uuid::Uuid;
 use super::estimate::Estimate;
 use super::id::{ClientId, RequestId, TaskId};
 use super::priority::Priority;
+use super::session::{FollowUp, LinkedSession, Resume};
 use crate::clock::Timestamp;
 
-/// Work handed to an agent. `spec` never changes after admission; the rest does.
+/// Work handed to an agent. `spec` never changes after admission, except for a linked session whose
+/// words are new with each hand-over; the rest does.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Task {
     /// Its name.
@@ -73,6 +75,9 @@ pub struct TaskSpec {
     /// How long such tasks usually took when it was accepted.
     #[serde(default)]
     pub estimate: Option<Estimate>,
+    /// The session to go on with; a new one otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resume: Option<Resume>,
 }
 
 impl TaskSpec {
@@ -158,6 +163,13 @@ pub enum TaskState {
         detail: String,
         /// What there is all the same.
         outcome: Outcome,
+    },
+    /// A session that a terminal handed over.
+    Linked {
+        /// When it last did.
+        at: Timestamp,
+        /// The session.
+        session: Box<LinkedSession>,
     },
 }
 
@@ -334,6 +346,22 @@ pub struct Run {
     pub session_id: Uuid,
     /// How far the agent's output has been taken over, in bytes.
     pub offset: u64,
+    /// Messages that the agent does not have yet, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub follow_ups: Vec<FollowUp>,
+}
+
+impl Task {
+    /// The agent's session that the task works on, or will.
+    #[must_use]
+    pub fn session_id(&self) -> Option<Uuid> {
+        if let TaskState::Linked { session, .. } = &self.state {
+            return Some(session.session_id);
+        }
+        let continued = self.spec.resume.filter(|resume| !resume.copy);
+        let of_run = self.run.as_ref().map(|run| run.session_id);
+        of_run.or(continued.map(|resume| resume.session_id))
+    }
 }
 
 /// A change of state that a task's present state does not allow.
@@ -357,6 +385,7 @@ impl TaskState {
             Self::Failed { .. } => "failed",
             Self::Cancelled { .. } => "cancelled",
             Self::Interrupted { .. } => "interrupted",
+            Self::Linked { .. } => "linked",
         }
     }
 
@@ -425,7 +454,8 @@ impl TaskState {
             Self::Queued
             | Self::Running { .. }
             | Self::NeedsInput { .. }
-            | Self::Completed { .. } => None,
+            | Self::Completed { .. }
+            | Self::Linked { .. } => None,
         }
     }
 
@@ -491,14 +521,16 @@ impl TaskState {
         }
     }
 
-    /// Somebody or something stops the task. A queued one is over at once.
+    /// Somebody or something stops the task. A queued one is over at once, and a linked one is let go.
     ///
     /// # Errors
     ///
     /// When it is over or being cancelled already.
     pub fn cancel(self, reason: CancelReason, now: Timestamp) -> Result<Self, InvalidTransition> {
         match self {
-            Self::Queued => Ok(Self::Cancelled { at: now, reason, outcome: Outcome::default() }),
+            Self::Queued | Self::Linked { .. } => {
+                Ok(Self::Cancelled { at: now, reason, outcome: Outcome::default() })
+            }
             Self::Running { started_at, .. } | Self::NeedsInput { started_at, .. } => {
                 Ok(Self::Cancelling { started_at, reason })
             }
@@ -673,6 +705,7 @@ mod tests {
             budget_usd: None,
             turns_max: None,
             estimate: None,
+            resume: None,
         };
         assert_eq!(spec.title(), "fix the  [31mbug");
     }

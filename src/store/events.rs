@@ -4,7 +4,7 @@ use rusqlite::{Connection, Row, params};
 use super::error::StoreError;
 use super::{ReadTx, WriteTx};
 use crate::clock::Timestamp;
-use crate::model::{Event, EventKind, TaskId};
+use crate::model::{Event, EventKind, Task, TaskId};
 
 /// Sequence number of the newest event.
 pub(super) fn newest(connection: &Connection) -> Result<u64, StoreError> {
@@ -14,16 +14,17 @@ pub(super) fn newest(connection: &Connection) -> Result<u64, StoreError> {
 }
 
 impl WriteTx<'_> {
-    /// Appends an event and returns its sequence number.
+    /// Appends an event of a task and returns its sequence number.
     ///
     /// # Errors
     ///
     /// What SQLite says.
-    pub fn append_event(&mut self, task_id: &TaskId, kind: &EventKind) -> Result<u64, StoreError> {
+    pub fn append_event(&mut self, task: &Task, kind: &EventKind) -> Result<u64, StoreError> {
         let body = to_json("events", kind)?;
+        let news = kind.is_news().then_some(task.spec.project.as_str());
         self.connection()
-            .prepare_cached("INSERT INTO events (at, task_id, body) VALUES (?1, ?2, ?3)")?
-            .execute(params![self.now().as_millis(), task_id.as_str(), body])?;
+            .prepare_cached("INSERT INTO events (at, task_id, body, news) VALUES (?1, ?2, ?3, ?4)")?
+            .execute(params![self.now().as_millis(), task.id.as_str(), body, news])?;
         let seq = self.connection().last_insert_rowid().cast_unsigned();
         self.saw_event(seq);
         Ok(seq)
@@ -91,7 +92,33 @@ impl ReadTx<'_> {
     }
 }
 
-fn event(row: &Row<'_>) -> rusqlite::Result<Result<Event, StoreError>> {
+impl ReadTx<'_> {
+    /// The newest `limit` events of a task before `cursor`, newest first.
+    ///
+    /// # Errors
+    ///
+    /// What SQLite says, or [`StoreError::Malformed`].
+    pub fn events_before(
+        &self,
+        task_id: &TaskId,
+        cursor: u64,
+        limit: usize,
+    ) -> Result<Vec<Event>, StoreError> {
+        let cursor = i64::try_from(cursor).unwrap_or(i64::MAX);
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let rows: Vec<Result<Event, StoreError>> = self
+            .connection()
+            .prepare_cached(
+                "SELECT seq, at, task_id, body FROM events
+                 WHERE task_id = ?1 AND seq < ?2 ORDER BY seq DESC LIMIT ?3",
+            )?
+            .query_map(params![task_id.as_str(), cursor, limit], event)?
+            .collect::<Result<_, _>>()?;
+        rows.into_iter().collect()
+    }
+}
+
+pub(super) fn event(row: &Row<'_>) -> rusqlite::Result<Result<Event, StoreError>> {
     let (seq, at): (i64, i64) = (row.get(0)?, row.get(1)?);
     let (task_id, body): (String, String) = (row.get(2)?, row.get(3)?);
     Ok(from_json("events", &body).and_then(|kind| {

@@ -14,6 +14,7 @@ mod durations;
 mod error;
 mod events;
 mod examine;
+mod news;
 mod reader;
 mod remembered;
 mod requests;
@@ -33,6 +34,7 @@ use tokio::sync::{oneshot, watch};
 
 pub use self::error::StoreError;
 pub use self::examine::{Examination, Soundness};
+pub use self::news::{NewsOrder, OpenTask};
 pub use self::reader::ReadTx;
 use self::reader::ReaderPool;
 use self::remembered::RememberedTasks;

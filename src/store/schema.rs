@@ -135,6 +135,19 @@ const MIGRATIONS: &[&str] = &[
     ) STRICT;
     CREATE INDEX durations_by_project ON durations (executor, model, project, number, millis);
     CREATE INDEX durations_by_executor ON durations (executor, model, number, millis);",
+    // 7: the agent's session of each task, and a linked one once for each who hands it over; what is
+    // news in the log, by its project.
+    "ALTER TABLE tasks ADD COLUMN session_id TEXT;
+    UPDATE tasks SET session_id = json_extract(body, '$.run.session_id');
+    CREATE INDEX tasks_by_session ON tasks (session_id, number) WHERE session_id IS NOT NULL;
+    CREATE UNIQUE INDEX tasks_linked ON tasks (ifnull(client_id, ''), session_id)
+        WHERE state = 'linked';
+    ALTER TABLE events ADD COLUMN news TEXT;
+    UPDATE events SET news = (SELECT project FROM tasks WHERE tasks.id = events.task_id)
+        WHERE json_extract(body, '$.event') IN ('queued', 'request_opened', 'request_closed', 'ended')
+            OR (json_extract(body, '$.event') = 'started' AND NOT json_extract(body, '$.reattached'));
+    CREATE INDEX events_news ON events (news, seq) WHERE news IS NOT NULL;
+    CREATE INDEX events_news_of_all ON events (seq) WHERE news IS NOT NULL;",
 ];
 
 /// The newest schema version known here.

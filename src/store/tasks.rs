@@ -1,6 +1,7 @@
 //! Tasks: a row each, its unchanging part (`spec`) written once, the rest (`body`) at every change.
 use rusqlite::{OptionalExtension, Row, ToSql, params};
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use super::error::StoreError;
 use super::events::{from_json, to_json};
@@ -56,7 +57,11 @@ impl WriteTx<'_> {
     ///
     /// What SQLite says.
     pub fn insert_task(&mut self, task: &mut Task) -> Result<(), StoreError> {
-        task.cursor = self.append_event(&task.id, &EventKind::Queued)?;
+        let first = match &task.state {
+            TaskState::Linked { .. } => linked(task, false),
+            _ => EventKind::Queued,
+        };
+        task.cursor = self.append_event(task, &first)?;
         let client_id = match &task.spec.caller {
             Caller::Client { client_id } => Some(client_id.as_str()),
             Caller::Owner => None,
@@ -64,8 +69,8 @@ impl WriteTx<'_> {
         self.connection()
             .prepare_cached(
                 "INSERT INTO tasks (id, state, project, executor, client_id, idempotency_key,
-                     created_at, updated_at, cursor, spec, body)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+                     created_at, updated_at, cursor, spec, body, session_id)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
             )?
             .execute(params![
                 task.id.as_str(),
@@ -79,6 +84,7 @@ impl WriteTx<'_> {
                 task.cursor.cast_signed(),
                 to_json("tasks", &task.spec)?,
                 body_of(task)?,
+                session_of(task),
             ])?;
         let number = self.connection().last_insert_rowid();
         self.connection()
@@ -94,13 +100,14 @@ impl WriteTx<'_> {
     /// What SQLite says.
     pub fn update_task(&mut self, task: &mut Task, events: &[EventKind]) -> Result<(), StoreError> {
         for event in events {
-            task.cursor = self.append_event(&task.id, event)?;
+            task.cursor = self.append_event(task, event)?;
         }
         task.updated_at = self.now();
         self.changed_task(&task.id);
         self.connection()
             .prepare_cached(
-                "UPDATE tasks SET state = ?2, updated_at = ?3, cursor = ?4, body = ?5
+                "UPDATE tasks SET state = ?2, updated_at = ?3, cursor = ?4, body = ?5,
+                     session_id = ?6
                  WHERE id = ?1",
             )?
             .execute(params![
@@ -109,8 +116,35 @@ impl WriteTx<'_> {
                 task.updated_at.as_millis(),
                 task.cursor.cast_signed(),
                 body_of(task)?,
+                session_of(task),
             ])?;
         Ok(())
+    }
+
+    /// Stores that a linked session was handed over again; `task` has its new words.
+    ///
+    /// # Errors
+    ///
+    /// What SQLite says.
+    pub fn relink_task(&mut self, task: &mut Task) -> Result<(), StoreError> {
+        let (number, spec): (i64, String) = self
+            .connection()
+            .prepare_cached("SELECT number, spec FROM tasks WHERE id = ?1")?
+            .query_row([task.id.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let before: TaskSpec = from_json("tasks", &spec)?;
+        // The index has no copy of its texts: what is to be forgotten is told to it.
+        self.connection()
+            .prepare_cached(
+                "INSERT INTO task_text (task_text, rowid, prompt) VALUES ('delete', ?1, ?2)",
+            )?
+            .execute(params![number, before.prompt])?;
+        self.connection()
+            .prepare_cached("INSERT INTO task_text (rowid, prompt) VALUES (?1, ?2)")?
+            .execute(params![number, task.spec.prompt])?;
+        self.connection()
+            .prepare_cached("UPDATE tasks SET spec = ?2 WHERE id = ?1")?
+            .execute(params![task.id.as_str(), to_json("tasks", &task.spec)?])?;
+        self.update_task(task, &[linked(task, true)])
     }
 }
 
@@ -150,6 +184,61 @@ impl ReadTx<'_> {
             .optional()?
             .map(|row| row.map(|(_, task)| task))
             .transpose()
+    }
+
+    /// The session that a client has handed over; the owner's own for `None`.
+    ///
+    /// # Errors
+    ///
+    /// What SQLite says, or [`StoreError::Malformed`].
+    pub fn linked_task(
+        &self,
+        client_id: Option<&ClientId>,
+        session_id: Uuid,
+    ) -> Result<Option<Task>, StoreError> {
+        self.connection()
+            .prepare_cached(&format!(
+                "SELECT {COLUMNS} FROM tasks
+                 WHERE state = 'linked' AND ifnull(client_id, '') = ?1 AND session_id = ?2"
+            ))?
+            .query_row(
+                params![client_id.map_or("", ClientId::as_str), session_id.to_string()],
+                task,
+            )
+            .optional()?
+            .map(|row| row.map(|(_, task)| task))
+            .transpose()
+    }
+
+    /// How many sessions a client has handed over.
+    ///
+    /// # Errors
+    ///
+    /// What SQLite says.
+    pub fn linked_count(&self, client_id: Option<&ClientId>) -> Result<u64, StoreError> {
+        let count: i64 = self
+            .connection()
+            .prepare_cached(
+                "SELECT count(*) FROM tasks WHERE state = 'linked' AND ifnull(client_id, '') = ?1",
+            )?
+            .query_row([client_id.map_or("", ClientId::as_str)], |row| row.get(0))?;
+        Ok(count.cast_unsigned())
+    }
+
+    /// The tasks that worked, work or will work on an agent's session, newest first, 100 at most.
+    ///
+    /// # Errors
+    ///
+    /// What SQLite says, or [`StoreError::Malformed`].
+    pub fn tasks_of_session(&self, session_id: Uuid) -> Result<Vec<Task>, StoreError> {
+        let rows = self
+            .connection()
+            .prepare_cached(&format!(
+                "SELECT {COLUMNS} FROM tasks WHERE session_id = ?1 ORDER BY number DESC LIMIT 100"
+            ))?
+            .query_map([session_id.to_string()], task)?
+            .collect::<Result<Vec<_>, _>>()?;
+        rows.into_iter().map(|row| row.map(|(_, task)| task)).collect()
     }
 
     /// Ids that begin with `prefix`, at most `limit`: what a person typed of one.
@@ -277,6 +366,14 @@ fn text_query(text: &str) -> Option<String> {
         .map(|word| format!("\"{word}\"*"))
         .collect();
     (!terms.is_empty()).then(|| terms.join(" "))
+}
+
+fn session_of(task: &Task) -> Option<String> {
+    task.session_id().map(|id| id.to_string())
+}
+
+fn linked(task: &Task, again: bool) -> EventKind {
+    EventKind::Linked { again, summary: task.spec.title() }
 }
 
 fn body_of(task: &Task) -> Result<String, StoreError> {

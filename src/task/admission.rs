@@ -1,11 +1,13 @@
 //! Whether a task is accepted, and as what.
 use std::time::Duration;
 
+use uuid::Uuid;
+
 use super::budget::Brake;
 use super::error::StartError;
 use super::handle::NewTask;
 use super::settings::{ProjectRules, Settings, Surroundings};
-use crate::model::{Caller, Task, TaskSpec};
+use crate::model::{Caller, Resume, Task, TaskSpec, TaskState};
 use crate::store::{Store, StoreError};
 
 const IDEMPOTENCY_KEY_CHARS: usize = 200;
@@ -53,6 +55,9 @@ pub(super) fn check(
     if new.plan_only && !can.plan_only {
         return Err(StartError::NotSupported { executor: name, property: "plan_only" });
     }
+    if new.session_id.is_some() && !can.resume {
+        return Err(StartError::NotSupported { executor: name, property: "session_id" });
+    }
     if new.budget_usd.is_some() && !can.cost {
         return Err(StartError::NotSupported { executor: name, property: "budget_usd" });
     }
@@ -72,6 +77,7 @@ pub(super) fn check(
         budget_usd: Some(budget_usd),
         turns_max: rules.budget.turns,
         estimate: None,
+        resume: None,
     };
     Ok(Admission { spec, rules, notes })
 }
@@ -114,5 +120,33 @@ pub(super) fn earlier(store: &Store, spec: &TaskSpec) -> Result<Option<Task>, St
         }
         Some(task) => Err(StartError::KeyReused(task.id)),
         None => Ok(None),
+    }
+}
+
+/// How `spec` goes on with a session: with one that an ended task of its project had, or with a copy of
+/// one that was handed over there. What other projects know is answered like what nobody knows.
+pub(super) fn resume(
+    store: &Store,
+    spec: &TaskSpec,
+    session_id: Uuid,
+) -> Result<Resume, StartError> {
+    let mut tasks = store.read::<_, StoreError>(|tx| tx.tasks_of_session(session_id))?;
+    let linked = |task: &Task| matches!(task.state, TaskState::Linked { .. });
+    if let Some(busy) = tasks.iter().find(|task| !task.state.is_final() && !linked(task)) {
+        return Err(if busy.spec.project == spec.project {
+            StartError::SessionBusy(busy.id.clone())
+        } else {
+            StartError::UnknownSession(session_id)
+        });
+    }
+    tasks.retain(|task| task.spec.project == spec.project);
+    // What ran here is known for certain; what was handed over is only said to be of here.
+    let of_run = tasks.iter().find(|task| !linked(task));
+    match of_run.or(tasks.first()) {
+        Some(task) if !linked(task) && task.spec.executor != spec.executor => {
+            Err(StartError::SessionOfOther(task.spec.executor.clone()))
+        }
+        Some(task) => Ok(Resume { session_id, copy: linked(task) }),
+        None => Err(StartError::UnknownSession(session_id)),
     }
 }

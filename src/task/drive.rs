@@ -10,7 +10,7 @@ use super::engine::Message;
 use super::news::{News, NewsKind, Verdict};
 use super::settings::{ProjectRules, Surroundings};
 use crate::clock::Clock;
-use crate::executor::{Command, Ended, Executor, Job, Link, Report, RunEnd, Start};
+use crate::executor::{Command, Ended, Executor, Job, Link, Report, Resume, RunEnd, Start};
 use crate::model::{self, Failure, FailureKind, Task};
 
 /// Reports that may wait for the engine.
@@ -99,6 +99,10 @@ impl Driver {
             output_bytes_max: self.output_bytes_max,
             budget_usd: self.allowance.usd,
             turns_max: self.allowance.turns,
+            resume: task.spec.resume.map(|resume| Resume {
+                session_id: resume.session_id,
+                begun_in: resume.copy.then(|| self.rules.folder.clone()),
+            }),
         };
         let end = self.follow(&*executor, job, task).await;
         match end {

@@ -1,4 +1,6 @@
 //! Why the engine refuses.
+use uuid::Uuid;
+
 use super::budget;
 use super::settings::NoProject;
 use crate::clock::Timestamp;
@@ -82,6 +84,15 @@ pub enum StartError {
         "`idempotency_key` belongs to task {0}, which was started with another prompt or project: use a new key"
     )]
     KeyReused(TaskId),
+    /// No task of the project worked on the session, and nobody handed it over there.
+    #[error("no session {0} is known in this project")]
+    UnknownSession(Uuid),
+    /// Two processes on one session would damage it.
+    #[error("task {0} works on this session now")]
+    SessionBusy(TaskId),
+    /// Sessions are of one kind of agent.
+    #[error("the session is one of executor `{0}`")]
+    SessionOfOther(String),
     /// Too many wait already.
     #[error("{0} tasks are waiting already: cancel some or try again later")]
     QueueFull(usize),
@@ -155,6 +166,65 @@ pub enum AnswerError {
     /// The replies do not answer the questions.
     #[error(transparent)]
     NoAnswer(#[from] NoAnswer),
+    /// The gateway is ending.
+    #[error("the gateway is shutting down: try again in a moment")]
+    ShuttingDown,
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Why a session was not handed over.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum LinkError {
+    /// No such project, or none to choose.
+    #[error(transparent)]
+    NoProject(#[from] NoProject),
+    /// A session belongs to one project.
+    #[error("this session is linked to another project")]
+    OtherProject,
+    /// A client has handed over too many.
+    #[error("{0} sessions are linked already: cancel the tasks of some")]
+    TooMany(u64),
+    /// The gateway is ending.
+    #[error("the gateway is shutting down: try again in a moment")]
+    ShuttingDown,
+    /// The database failed; nothing was stored.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Why a message does not reach an agent.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum SayError {
+    /// No such task.
+    #[error("there is no task {0}: `list_tasks` names them")]
+    NotFound(TaskId),
+    /// No agent is there to hear it.
+    #[error("task {id} is {state}: only a running task's agent takes messages")]
+    NotRunning {
+        /// The task.
+        id: TaskId,
+        /// Its state.
+        state: &'static str,
+    },
+    /// The executor takes no messages while it works.
+    #[error("executor `{0}` takes no messages while it works")]
+    NotSupported(String),
+    /// There is nothing to say.
+    #[error("the message is empty")]
+    Empty,
+    /// There is too much to read.
+    #[error("the message has {bytes} bytes, {max} are allowed")]
+    TooLong {
+        /// Its length.
+        bytes: usize,
+        /// The limit.
+        max: usize,
+    },
+    /// The agent takes none of those before.
+    #[error("{0} messages wait for the agent already")]
+    TooMany(usize),
     /// The gateway is ending.
     #[error("the gateway is shutting down: try again in a moment")]
     ShuttingDown,

@@ -3,11 +3,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
+use uuid::Uuid;
 
 use super::engine::Message;
-use super::error::{AnswerError, CancelError, StartError};
+use super::error::{AnswerError, CancelError, LinkError, SayError, StartError};
 use super::settings::{Settings, Surroundings};
-use crate::model::{Answerer, Caller, Priority, Reply, Request, RequestId, Task, TaskId};
+use crate::model::{
+    Answerer, Caller, LinkedSession, Priority, Reply, Request, RequestId, Task, TaskId,
+};
 use crate::project::BranchName;
 use crate::store::{Store, StoreError};
 
@@ -35,6 +38,19 @@ pub struct NewTask {
     /// The owner's branch to begin from; where HEAD stands otherwise.
     pub base_branch: Option<BranchName>,
     /// Who asks.
+    pub caller: Caller,
+    /// The agent's session to go on with; a new one otherwise.
+    pub session_id: Option<Uuid>,
+}
+
+/// A session that a terminal hands over.
+#[derive(Clone, Debug)]
+pub struct NewLink {
+    /// The session.
+    pub session: LinkedSession,
+    /// The project's name; the default one otherwise.
+    pub project: Option<String>,
+    /// Who hands it over.
     pub caller: Caller,
 }
 
@@ -146,6 +162,32 @@ impl EngineHandle {
     #[must_use]
     pub fn standing(&self) -> watch::Ref<'_, Standing> {
         self.standing.borrow()
+    }
+
+    /// Stores a session that a terminal hands over, or what is new about one; answers its task, and
+    /// whether the same caller had handed it over before.
+    ///
+    /// # Errors
+    ///
+    /// See [`LinkError`]; then nothing was stored.
+    pub async fn link(&self, link: NewLink) -> Result<(Task, bool), LinkError> {
+        let (reply, done) = oneshot::channel();
+        let sent = self.inbox.send(Message::Link { link: Box::new(link), reply }).await;
+        sent.map_err(|_| LinkError::ShuttingDown)?;
+        done.await.unwrap_or(Err(LinkError::ShuttingDown))
+    }
+
+    /// Says something to the agent of a running task; stored when it answers, and brought to the agent
+    /// once, also across a crash. Answers the message's name in the task's log.
+    ///
+    /// # Errors
+    ///
+    /// See [`SayError`].
+    pub async fn say(&self, id: &TaskId, text: String, by: String) -> Result<Uuid, SayError> {
+        let (reply, done) = oneshot::channel();
+        let sent = self.inbox.send(Message::Say { id: id.clone(), text, by, reply }).await;
+        sent.map_err(|_| SayError::ShuttingDown)?;
+        done.await.unwrap_or(Err(SayError::ShuttingDown))
     }
 
     /// One task, as last committed.

@@ -21,8 +21,8 @@ mod tests;
 
 pub use self::budget::Budget;
 pub use self::engine::Engine;
-pub use self::error::{AnswerError, CancelError, StartError};
-pub use self::handle::{Admitted, EngineHandle, NewTask, Standing, Waits};
+pub use self::error::{AnswerError, CancelError, LinkError, SayError, StartError};
+pub use self::handle::{Admitted, EngineHandle, NewLink, NewTask, Standing, Waits};
 pub use self::settings::{
     NoProject, OnShutdown, Prepared, ProjectRules, Settings, Settled, Surroundings, WorkspaceError,
     Workspaces,

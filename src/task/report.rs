@@ -3,13 +3,15 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::time::Duration;
 
+use uuid::Uuid;
+
 use super::settings::{Settled, WorkspaceError};
 use super::{classing, grant};
 use crate::clock::{Entropy, Timestamp};
 use crate::executor::{Ended, Item, Report};
 use crate::model::{
-    Answer, Answerer, Class, Cost, Decision, End, EventKind, Failure, FailureKind, Outcome,
-    Request, RequestId, RequestKind, RequestState, Task, TaskId, TaskState, Verdict,
+    Answer, Answerer, Class, Cost, Decision, End, EventKind, Failure, FailureKind, FollowUp,
+    Outcome, Request, RequestId, RequestKind, RequestState, Task, TaskId, TaskState, Verdict,
 };
 use crate::store::{StoreError, WriteTx};
 
@@ -187,9 +189,38 @@ fn take(
             task.cost = Cost { usd, ..cost };
             None
         }
+        Item::FollowUpDelivered { id } => {
+            // Brought again after a crash it is not pending any more, and told once.
+            taken_up(task, id).then_some(EventKind::FollowUpDelivered { message_id: id })
+        }
+        Item::FollowUpLost { id, why } => taken_up(task, id).then(|| {
+            let text = cut(&format!("a message did not reach the agent: {why}"), TEXT_CHARS);
+            EventKind::Note { text }
+        }),
         Item::Waiting(reason) => Some(EventKind::Waiting { reason: cut(&reason, TEXT_CHARS) }),
         Item::Note(text) => Some(EventKind::Note { text: cut(&text, TEXT_CHARS) }),
     })
+}
+
+/// Takes a message from those that the agent does not have yet; whether it was one of them.
+fn taken_up(task: &mut Task, id: Uuid) -> bool {
+    let Some(run) = &mut task.run else { return false };
+    let before = run.follow_ups.len();
+    run.follow_ups.retain(|message| message.id != id);
+    run.follow_ups.len() < before
+}
+
+/// Tells of messages that came too late for the agent, and forgets them.
+pub(super) fn unheard(task: &mut Task) -> Option<EventKind> {
+    let run = task.run.as_mut()?;
+    let count = std::mem::take(&mut run.follow_ups).len();
+    let text = format!("the agent ended before it had {count} of the messages to it");
+    (count > 0).then_some(EventKind::Note { text })
+}
+
+/// The event that tells of a message.
+pub(super) fn follow_up(message: &FollowUp, by: String) -> EventKind {
+    EventKind::FollowUp { message_id: message.id, text: cut(&message.text, TEXT_CHARS), by }
 }
 
 /// The open requests of a task, oldest first.

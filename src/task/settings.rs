@@ -90,6 +90,8 @@ pub enum NoProject {
 pub struct ProjectRules {
     /// Its name.
     pub name: String,
+    /// The owner's folder of it.
+    pub folder: PathBuf,
     /// The executor of its tasks when the caller names none.
     pub executor: String,
     /// Tasks that run in it at a time.

@@ -59,6 +59,8 @@ impl Executor for FakeExecutor {
             permissions: true,
             survives_restart: true,
             cost: true,
+            resume: true,
+            follow_up: true,
         }
     }
 
@@ -99,6 +101,7 @@ impl Workspaces for FakeWorkspaces {
         }
         Ok(ProjectRules {
             name: name.into(),
+            folder: PathBuf::from("/home/owner").join(name),
             executor: "fake".into(),
             max_concurrent: 1,
             allowed_tools: vec!["Read".into()],
@@ -226,6 +229,7 @@ fn new_task(prompt: &str) -> NewTask {
         idempotency_key: None,
         base_branch: None,
         caller: Caller::Owner,
+        session_id: None,
     }
 }
 
@@ -619,6 +623,7 @@ async fn dropping_a_run_detaches_it() {
         output_bytes_max: 0,
         budget_usd: None,
         turns_max: None,
+        resume: None,
     };
     drop(executor.run(job, link));
     assert!(started.recv().await.unwrap().finish.is_closed());

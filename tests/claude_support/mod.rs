@@ -80,6 +80,7 @@ impl Bench {
             output_bytes_max: 64 << 20,
             budget_usd: None,
             turns_max: None,
+            resume: None,
         }
     }
 

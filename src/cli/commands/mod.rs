@@ -9,6 +9,7 @@ pub(super) mod mint_client;
 pub(super) mod mint_token;
 pub(super) mod pair;
 pub(super) mod projects;
+pub(super) mod push_session;
 pub(super) mod secrets;
 pub(super) mod serve;
 pub(super) mod service;

@@ -59,6 +59,15 @@ pub(super) struct Invocation {
 pub(super) enum Session {
     /// A new one of this name.
     New(Uuid),
+    /// One of before, under its own name.
+    Resumed(Uuid),
+    /// A copy of one of before, which stays as it is.
+    Copied {
+        /// The one of before.
+        from: Uuid,
+        /// The copy's name.
+        to: Uuid,
+    },
 }
 
 /// A value that cannot go on the command line.
@@ -85,8 +94,15 @@ impl Invocation {
             ["-p", "--output-format=stream-json", "--input-format=stream-json", "--verbose"]
                 .map(str::to_owned)
                 .into();
-        let Session::New(session_id) = self.session;
-        argv.push(format!("--session-id={session_id}"));
+        match self.session {
+            Session::New(id) => argv.push(format!("--session-id={id}")),
+            Session::Resumed(id) => argv.push(format!("--resume={id}")),
+            Session::Copied { from, to } => {
+                argv.push(format!("--resume={from}"));
+                argv.push("--fork-session".to_owned());
+                argv.push(format!("--session-id={to}"));
+            }
+        }
         argv.push("--permission-prompt-tool=stdio".to_owned());
         argv.push(format!("--permission-mode={}", if self.plan_only { "plan" } else { "default" }));
         argv.push(format!("--setting-sources={}", self.sources()));

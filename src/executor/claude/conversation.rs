@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
+use uuid::Uuid;
 
 use super::event::{Block, Event, Line, SessionState, parse};
 use super::message::{self, END_SESSION, Message};
@@ -41,6 +42,8 @@ pub(super) struct Conversation {
     rest: Rest,
     background: BTreeSet<String>,
     open: BTreeMap<String, Question>,
+    /// Messages to the agent that it has not taken up.
+    said: BTreeSet<String>,
     ending: bool,
     last_message: String,
     turns: u64,
@@ -94,6 +97,7 @@ impl Conversation {
             rest: Rest::Busy,
             background: BTreeSet::new(),
             open: BTreeMap::new(),
+            said: BTreeSet::new(),
             ending: false,
             last_message: String::new(),
             turns: 0,
@@ -199,6 +203,9 @@ impl Conversation {
                 taken.replies.push(message::unsupported(&request_id, &subtype));
             }
             Event::Response { request_id } => self.ending |= request_id == END_SESSION,
+            Event::MessageTaken(uuid) => {
+                self.said.remove(&uuid);
+            }
             Event::Result(result) => self.take_result(*result, taken),
             Event::Ignored => {}
         }
@@ -323,6 +330,9 @@ impl Conversation {
     }
 
     fn take_result(&mut self, result: TurnResult, taken: &mut Taken) {
+        for uuid in &result.messages {
+            self.said.remove(uuid);
+        }
         self.cost = difference(result.cost, self.baseline);
         taken.items.push(self.usage());
         let more = result.queued_turns > 0;
@@ -338,6 +348,16 @@ impl Conversation {
 
     fn usage(&self) -> Item {
         Item::Usage { turns: self.turns, cost: self.cost }
+    }
+
+    /// A message goes to the agent.
+    pub(super) fn say(&mut self, uuid: Uuid) {
+        self.said.insert(uuid.to_string());
+    }
+
+    /// Whether the agent has yet to take up a message, which begins a turn when none is under way.
+    pub(super) fn has_unheard(&self) -> bool {
+        !self.said.is_empty()
     }
 
     /// A question has its answer.

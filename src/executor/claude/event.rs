@@ -107,6 +107,8 @@ pub(super) enum Event {
         /// Our name for the request.
         request_id: String,
     },
+    /// A message of ours was taken up, or will not be.
+    MessageTaken(String),
     /// A turn ended.
     Result(Box<TurnResult>),
     /// Something known that changes nothing here.
@@ -168,7 +170,11 @@ fn of_object(mut object: Map<String, Value>) -> Line {
             let request_id = response.and_then(|response| string(response, "request_id"));
             Event::Response { request_id: request_id.unwrap_or_default().to_owned() }
         }
-        "stream_event" | "command_lifecycle" | "keep_alive" => Event::Ignored,
+        "command_lifecycle" => match (string(&object, "state"), string(&object, "command_uuid")) {
+            (Some("queued"), _) | (_, None) => Event::Ignored,
+            (_, Some(uuid)) => Event::MessageTaken(uuid.to_owned()),
+        },
+        "stream_event" | "keep_alive" => Event::Ignored,
         other => return Line::Unknown(short(other)),
     };
     Line::Event(event)

@@ -1,5 +1,4 @@
-//! What [`crate::executor::shim::OutputTail`] does not hold: lines that are too long for it, and
-//! the end of stderr.
+//! What [`crate::executor::shim::OutputTail`] does not hold: lines that are too long for it.
 use std::io::SeekFrom;
 use std::path::Path;
 
@@ -10,8 +9,6 @@ use crate::executor::shim::OutputLine;
 
 /// Longest line that is read whole. Results of edits carry whole files, so a mebibyte is little.
 const LINE_BYTES_MAX: u64 = 32 << 20;
-/// How much of stderr is read.
-const STDERR_BYTES_MAX: u64 = 4 << 10;
 
 /// The whole line; the error is a note about a line that is too long or cannot be read.
 pub(super) async fn whole(run_dir: &Path, line: &OutputLine) -> Result<Vec<u8>, String> {
@@ -25,15 +22,6 @@ pub(super) async fn whole(run_dir: &Path, line: &OutputLine) -> Result<Vec<u8>, 
     read(&run_dir.join("stdout"), start, line.bytes)
         .await
         .map_err(|error| format!("a line of {} bytes could not be read: {error}", line.bytes))
-}
-
-/// The last bytes of stderr; empty when there is none.
-pub(super) async fn end_of_stderr(run_dir: &Path) -> String {
-    let path = run_dir.join("stderr");
-    let size = tokio::fs::metadata(&path).await.map_or(0, |meta| meta.len());
-    let start = size.saturating_sub(STDERR_BYTES_MAX);
-    let bytes = read(&path, start, STDERR_BYTES_MAX).await.unwrap_or_default();
-    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 async fn read(path: &Path, start: u64, bytes: u64) -> std::io::Result<Vec<u8>> {
@@ -61,15 +49,5 @@ mod tests {
         let endless = OutputLine { bytes: LINE_BYTES_MAX + 1, ..line };
         let note = whole(folder.path(), &endless).await.unwrap_err();
         assert!(note.contains("passed over"), "{note}");
-    }
-
-    #[tokio::test]
-    async fn only_the_end_of_stderr_is_read() {
-        let folder = tempfile::tempdir().unwrap();
-        assert_eq!(end_of_stderr(folder.path()).await, "");
-        let text = format!("{}the cause", "x".repeat(10_000));
-        std::fs::write(folder.path().join("stderr"), text).unwrap();
-        let end = end_of_stderr(folder.path()).await;
-        assert!(end.len() == 4096 && end.ends_with("the cause"));
     }
 }

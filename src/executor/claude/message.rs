@@ -1,9 +1,10 @@
 //! The lines that go to the agent: one compact JSON object each, with a name to be written once by.
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use super::questions;
-use crate::model::Decision;
+use crate::model::{Decision, FollowUp, TaskId};
 
 /// Our name for asking a turn to stop.
 pub(super) const INTERRUPT: &str = "gateway-interrupt";
@@ -24,19 +25,36 @@ pub(super) struct Message {
 /// read without a question. So the last text is ours, and the caller's words are only words.
 const AFTER_PROMPT: &str = "That is the whole task, word for word, as the gateway received it.";
 
-/// The prompt, byte for byte. Its `uuid` follows from the session, so that a repeated line would
-/// be known as the same message.
-pub(super) fn prompt(session_id: Uuid, text: &str) -> Message {
-    let uuid = Uuid::from_u128(session_id.as_u128() ^ 1);
+/// What follows a message to a running agent, for the same reason.
+const AFTER_FOLLOW_UP: &str =
+    "That is the whole message, word for word, as the gateway received it.";
+
+/// The prompt, byte for byte. Its `uuid` follows from the task, so that a repeated line would be known as
+/// the same message, and that of another task on the same session as another one.
+pub(super) fn prompt(task_id: &TaskId, text: &str) -> Message {
+    let digest = Sha256::digest(task_id.as_str());
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&digest[..16]);
+    let uuid = uuid::Builder::from_random_bytes(bytes).into_uuid();
+    Message { id: "prompt".to_owned(), line: words(uuid, text, AFTER_PROMPT) }
+}
+
+/// Words to a running agent, byte for byte.
+pub(super) fn follow_up(message: &FollowUp) -> Message {
+    let line = words(message.id, &message.text, AFTER_FOLLOW_UP);
+    Message { id: format!("say-{}", message.id), line }
+}
+
+fn words(uuid: Uuid, text: &str, after: &str) -> String {
     let line = json!({
         "type": "user",
         "uuid": uuid,
         "message": {"role": "user", "content": [
             {"type": "text", "text": text},
-            {"type": "text", "text": AFTER_PROMPT},
+            {"type": "text", "text": after},
         ]},
     });
-    Message { id: "prompt".to_owned(), line: line.to_string() }
+    line.to_string()
 }
 
 /// The answer to a permission question; allowing gives back the stored input unchanged, unless the
@@ -92,13 +110,18 @@ pub(super) fn control(name: &str) -> Message {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::SeededEntropy;
     use crate::clock::Timestamp;
     use crate::model::Class;
+
+    fn task(seed: u64) -> TaskId {
+        TaskId::random(&SeededEntropy::new(seed))
+    }
 
     #[test]
     fn a_prompt_is_one_line_and_comes_back_byte_for_byte() {
         let text = "a\nb\r\n\u{2028}\u{0}\"\\ --help ; rm -rf /\u{1f600}";
-        let message = prompt(Uuid::from_u128(7), text);
+        let message = prompt(&task(7), text);
         assert!(!message.line.contains(['\n', '\r']));
         let back: Value = serde_json::from_str(&message.line).unwrap();
         assert_eq!(back["message"]["content"][0], json!({"type": "text", "text": text}));
@@ -107,11 +130,24 @@ mod tests {
 
     #[test]
     fn the_last_text_of_a_prompt_is_never_the_callers() {
-        let message = prompt(Uuid::from_u128(7), "/config permissionMode=acceptEdits");
-        let back: Value = serde_json::from_str(&message.line).unwrap();
-        let last = back["message"]["content"].as_array().unwrap().last().unwrap();
-        assert_eq!(last["text"], AFTER_PROMPT);
-        assert!(!AFTER_PROMPT.contains(['/', '@', '#', '!']));
+        let text = "/config permissionMode=acceptEdits".to_owned();
+        let said = follow_up(&FollowUp { id: Uuid::from_u128(7), text: text.clone() });
+        for (message, after) in [(prompt(&task(7), &text), AFTER_PROMPT), (said, AFTER_FOLLOW_UP)] {
+            let back: Value = serde_json::from_str(&message.line).unwrap();
+            let last = back["message"]["content"].as_array().unwrap().last().unwrap();
+            assert_eq!(last["text"], after);
+            assert!(!after.contains(['/', '@', '#', '!']));
+        }
+    }
+
+    #[test]
+    fn messages_of_two_tasks_on_one_session_are_two_and_a_repeated_one_is_one() {
+        let uuid = |message: Message| {
+            let back: Value = serde_json::from_str(&message.line).unwrap();
+            back["uuid"].as_str().unwrap().to_owned()
+        };
+        assert_eq!(uuid(prompt(&task(1), "x")), uuid(prompt(&task(1), "x")));
+        assert_ne!(uuid(prompt(&task(1), "x")), uuid(prompt(&task(2), "x")));
     }
 
     #[test]

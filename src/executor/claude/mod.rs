@@ -22,9 +22,11 @@ mod probe;
 mod questions;
 #[cfg(test)]
 mod replay;
+mod resumed;
 mod run;
 mod settings;
 mod start;
+mod transcript;
 mod turn;
 mod verdict;
 
@@ -35,6 +37,7 @@ use futures::future::{BoxFuture, FutureExt};
 pub use self::environment::{EnvPass, InvalidEnvPass};
 pub use self::login::Login;
 pub use self::settings::{ClaudeSettings, Patience};
+pub use self::transcript::{Gist, gist};
 use super::contract::{Availability, Capabilities, Executor, Job, Link, RunEnd};
 
 /// Does tasks with Claude Code.
@@ -59,6 +62,8 @@ impl Executor for Claude {
             permissions: true,
             survives_restart: true,
             cost: true,
+            resume: true,
+            follow_up: true,
         }
     }
 

@@ -9,6 +9,7 @@ use futures::StreamExt;
 use futures::future::{BoxFuture, FutureExt, OptionFuture};
 use futures::stream::FuturesUnordered;
 use tokio::sync::{mpsc, watch};
+use uuid::Uuid;
 
 use super::conversation::{Conversation, Rest, Taken};
 use super::delivery::{Delivered, deliver};
@@ -16,15 +17,19 @@ use super::ending::{Gone, until_gone};
 use super::ladder::{Ladder, Step, farewell};
 use super::lines;
 use super::message;
+use super::resumed;
 use super::settings::ClaudeSettings;
 use super::start::{Opened, open};
 use super::verdict::{self, EndedByUs, Evidence, Exit};
-use crate::executor::shim::{OutputLine, OutputStream, OutputTail, ShimHandle};
+use crate::executor::shim::{OutputLine, OutputStream, OutputTail, ShimHandle, end_of_stderr};
 use crate::executor::{Command, Ended, Item, Job, Link, Pace, Report, RunEnd, Start};
-use crate::model::{Cost, Decision};
+use crate::model::{Cost, Decision, FollowUp};
 
 /// News that may wait for the engine before reading stops.
 const PENDING_ITEMS_MAX: usize = 64;
+
+/// How much of stderr an error text is made from.
+const STDERR_BYTES_MAX: u64 = 4 << 10;
 
 /// Answers that may wait for their question.
 const EARLY_MAX: usize = 1000;
@@ -34,7 +39,8 @@ pub(super) async fn run(settings: Arc<ClaudeSettings>, job: Job, link: Link) -> 
     let Link { reports, commands, detach } = link;
     let whole = async {
         let opened = open(&settings, &job).await;
-        match Session::new(&settings, job, opened, reports, commands) {
+        let before = resumed::cost_before(&job).await;
+        match Session::new(&settings, job, opened, before, (reports, commands)) {
             Ok(mut session) => session.follow().await,
             Err(ended) => RunEnd::Ended(ended),
         }
@@ -60,9 +66,19 @@ enum Due {
 /// A line that was brought to the agent, or not.
 #[derive(Debug)]
 struct Sent {
-    /// The question it answers, when a person answered it.
-    agent_ref: Option<String>,
+    what: What,
     delivered: Delivered,
+}
+
+/// What a line is, for those who wait for it.
+#[derive(Debug)]
+enum What {
+    /// A person's answer to this question.
+    Answer(String),
+    /// A person's message.
+    FollowUp(Uuid),
+    /// Our own business.
+    Own,
 }
 
 /// What happened next.
@@ -117,10 +133,10 @@ impl Session {
         settings: &Arc<ClaudeSettings>,
         job: Job,
         opened: Opened,
-        reports: mpsc::Sender<Report>,
-        commands: mpsc::Receiver<Command>,
+        before: Cost,
+        (reports, commands): (mpsc::Sender<Report>, mpsc::Receiver<Command>),
     ) -> Result<Self, Ended> {
-        let conversation = Conversation::new(&job.work_dir, job.plan_only, Cost::default());
+        let conversation = Conversation::new(&job.work_dir, job.plan_only, before);
         let failed = |exit| Evidence {
             conversation: &conversation,
             exit,
@@ -259,7 +275,7 @@ impl Session {
         for reply in replies {
             // Also for lines that were read before: whether the last gateway got so far is not
             // known, and the shim writes a line once.
-            self.send(None, reply);
+            self.send(What::Own, reply);
         }
         for (agent_ref, decision) in std::mem::take(&mut self.early) {
             self.answer(agent_ref, decision);
@@ -280,48 +296,57 @@ impl Session {
         match command {
             Command::Cancel(pace) => self.end(pace, EndedByUs::Cancelled),
             Command::Answer { agent_ref, decision } => self.answer(agent_ref, decision),
+            Command::Say(message) => self.say(&message),
         }
     }
 
     fn answer(&mut self, agent_ref: String, decision: Decision) {
         if let Some(question) = self.conversation.question(&agent_ref) {
             let answer = message::answer(&agent_ref, &decision, &question.input);
-            self.send(Some(agent_ref), answer);
+            self.send(What::Answer(agent_ref), answer);
         } else if self.early.len() < EARLY_MAX {
             // Not read again yet, or withdrawn: then it stays here for nothing.
             self.early.push((agent_ref, decision));
         }
     }
 
-    fn send(&mut self, agent_ref: Option<String>, message: message::Message) {
+    fn say(&mut self, message: &FollowUp) {
+        if self.farewell_said || self.pace.is_some() || self.exit.is_some() {
+            let why = "the agent was on its way out".to_owned();
+            self.pending.push(Item::FollowUpLost { id: message.id, why });
+            return;
+        }
+        self.conversation.say(message.id);
+        self.send(What::FollowUp(message.id), message::follow_up(message));
+    }
+
+    fn send(&mut self, what: What, message: message::Message) {
         let Some(handle) = self.handle.clone() else {
-            self.note_unreachable(agent_ref.is_some());
+            let why = "its supervising process is gone".to_owned();
+            self.note_sent(Sent { what, delivered: Delivered::Never(why) });
             return;
         };
         let clock = self.settings.clock.clone();
-        let sent =
-            async move { Sent { agent_ref, delivered: deliver(handle, message, clock).await } };
+        let sent = async move { Sent { what, delivered: deliver(handle, message, clock).await } };
         self.sends.push(sent.boxed());
     }
 
-    fn note_sent(&mut self, Sent { agent_ref, delivered }: Sent) {
-        match (delivered, agent_ref) {
-            (Delivered::Yes, Some(agent_ref)) => {
+    fn note_sent(&mut self, Sent { what, delivered }: Sent) {
+        match (delivered, what) {
+            (Delivered::Yes, What::Answer(agent_ref)) => {
                 self.conversation.close(&agent_ref);
                 self.pending.push(Item::AnswerDelivered { agent_ref });
             }
-            (Delivered::Never(why), Some(_)) => {
+            (Delivered::Yes, What::FollowUp(id)) => {
+                self.pending.push(Item::FollowUpDelivered { id });
+            }
+            (Delivered::Never(why), What::FollowUp(id)) => {
+                self.pending.push(Item::FollowUpLost { id, why });
+            }
+            (Delivered::Never(why), What::Answer(_)) => {
                 self.pending.push(Item::Note(format!("the answer did not reach the agent: {why}")));
             }
-            (_, None) => {}
-        }
-    }
-
-    /// An agent whose shim died is being ended.
-    fn note_unreachable(&mut self, is_answer: bool) {
-        if is_answer {
-            let why = "the answer did not reach the agent: its supervising process is gone";
-            self.pending.push(Item::Note(why.to_owned()));
+            (_, What::Own) => {}
         }
     }
 
@@ -341,7 +366,8 @@ impl Session {
         }
         let patience = self.settings.patience;
         let is_idle = self.conversation.is_over() && self.conversation.rest() == Rest::Idle;
-        if is_idle && !self.farewell_said {
+        let unheard = self.conversation.has_unheard();
+        if is_idle && !unheard && !self.farewell_said {
             self.act(Due::Farewell);
         }
         let (due, wait) = if self.farewell_said {
@@ -351,6 +377,9 @@ impl Session {
         } else if !self.conversation.is_over() {
             self.timer = None;
             return;
+        } else if unheard {
+            // A turn for it begins at once; a version that does not tell is not waited for long.
+            (Due::Farewell, patience.leave)
         } else {
             (Due::Farewell, patience.settle)
         };
@@ -367,7 +396,7 @@ impl Session {
                 if let Some(handle) = self.handle.clone() {
                     let bye = async move {
                         farewell(&handle).await;
-                        Sent { agent_ref: None, delivered: Delivered::Yes }
+                        Sent { what: What::Own, delivered: Delivered::Yes }
                     };
                     self.sends.push(bye.boxed());
                 }
@@ -430,7 +459,7 @@ impl Session {
             conversation: &self.conversation,
             exit: self.exit.take().unwrap_or(Exit::Unrecorded),
             ended_by_us: self.ended_by_us,
-            stderr: lines::end_of_stderr(&self.job.run_dir).await,
+            stderr: end_of_stderr(&self.job.run_dir, STDERR_BYTES_MAX).await.text,
             notes,
         })
     }

@@ -5,7 +5,7 @@
 use super::argv::{Invocation, Session};
 use super::settings::ClaudeSettings;
 use super::verdict::Exit;
-use super::{environment, locate, message, probe};
+use super::{environment, locate, message, probe, resumed};
 use crate::executor::shim::{
     Attachment, ExitRecord, ShimError, ShimHandle, ShimSpec, StdinLine, attach, launch,
 };
@@ -37,6 +37,9 @@ async fn fresh(settings: &ClaudeSettings, job: &Job) -> Opened {
         Ok(spec) => spec,
         Err(error) => return Opened::Failed(Exit::NotStarted { error }),
     };
+    if let Err(error) = resumed::look_up(job, &spec.env).await {
+        return Opened::Failed(Exit::NotStarted { error });
+    }
     match launch(&job.run_dir, &spec, &settings.gateway).await {
         Ok(handle) => Opened::Live(handle),
         // A shim of an earlier try was late and owns the run, or this one is slow: look again.
@@ -80,8 +83,13 @@ fn spec(settings: &ClaudeSettings, job: &Job) -> Result<ShimSpec, String> {
         .map_err(|cause| format!("{cause}; {}", probe::INSTALL))?;
     let program = program.to_str().ok_or("the program's path is not UTF-8")?.to_owned();
     let mcp_config = job.work_dir.join(".mcp.json");
+    let session = match &job.resume {
+        None => Session::New(job.session_id),
+        Some(resume) if resume.session_id == job.session_id => Session::Resumed(job.session_id),
+        Some(resume) => Session::Copied { from: resume.session_id, to: job.session_id },
+    };
     let invocation = Invocation {
-        session: Session::New(job.session_id),
+        session,
         model: job.model.clone().or_else(|| settings.model.clone()),
         plan_only: job.plan_only,
         allowed_tools: job.allowed_tools.clone(),
@@ -94,7 +102,7 @@ fn spec(settings: &ClaudeSettings, job: &Job) -> Result<ShimSpec, String> {
     let mut argv = vec![program];
     argv.extend(invocation.argv().map_err(|error| error.to_string())?);
     let mut spec = ShimSpec::new(argv, job.work_dir.clone(), job.task_id.to_string());
-    let prompt = message::prompt(job.session_id, &job.prompt);
+    let prompt = message::prompt(&job.task_id, &job.prompt);
     spec.stdin = vec![StdinLine { id: prompt.id, line: prompt.line }];
     spec.env = environment;
     spec.output_bytes_max = job.output_bytes_max;

@@ -21,6 +21,8 @@ pub(super) struct TurnResult {
     pub(super) api_error_status: Option<u64>,
     /// Turns that wait behind this one.
     pub(super) queued_turns: u64,
+    /// Messages of ours that the turn has dealt with.
+    pub(super) messages: Vec<String>,
     /// Cost of the session so far; cumulative over the process and over resumed ones.
     pub(super) cost: Cost,
 }
@@ -28,16 +30,18 @@ pub(super) struct TurnResult {
 impl TurnResult {
     /// Reads a `result` event.
     pub(super) fn of(object: &Map<String, Value>) -> Self {
-        let errors = object.get("errors").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+        let list = |key| object.get(key).and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+        let texts = |key| list(key).iter().filter_map(Value::as_str).map(str::to_owned).collect();
         Self {
             subtype: string(object, "subtype").unwrap_or_default().to_owned(),
             // A result that does not say so is no success.
             is_error: object.get("is_error").and_then(Value::as_bool).unwrap_or(true),
             terminal_reason: string(object, "terminal_reason").unwrap_or_default().to_owned(),
             text: string(object, "result").map(str::to_owned),
-            errors: errors.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+            errors: texts("errors"),
             api_error_status: object.get("api_error_status").and_then(Value::as_u64),
             queued_turns: number(object, "queued_turn_count"),
+            messages: texts("user_message_uuids"),
             cost: cost(object),
         }
     }
@@ -61,7 +65,12 @@ const USD_MAX: f64 = 1_000_000.0;
 /// Tokens come from `modelUsage`: `usage` covers the last turn's main loop only.
 fn cost(object: &Map<String, Value>) -> Cost {
     let usd = object.get("total_cost_usd").and_then(Value::as_f64);
-    let mut cost = Cost { usd: usd.map(|usd| usd.clamp(0.0, USD_MAX)), ..Cost::default() };
+    Cost { usd: usd.map(|usd| usd.clamp(0.0, USD_MAX)), ..tokens(object) }
+}
+
+/// The tokens of all models in `modelUsage`.
+pub(super) fn tokens(object: &Map<String, Value>) -> Cost {
+    let mut cost = Cost::default();
     let models = object.get("modelUsage").and_then(Value::as_object);
     for usage in models.into_iter().flat_map(Map::values).filter_map(Value::as_object) {
         for key in ["inputTokens", "cacheReadInputTokens", "cacheCreationInputTokens"] {

@@ -22,6 +22,7 @@ mod protocol;
 mod record;
 mod server;
 mod spec;
+mod stderr;
 mod sweep;
 mod tail;
 
@@ -31,6 +32,7 @@ pub use self::protocol::{AgentSignal, InputState, Phase, Status};
 pub use self::record::{EndCause, ExitRecord, ShimState, SweptProcess};
 pub use self::server::{hidden_command, shim_main};
 pub use self::spec::{InvalidSpec, ShimSpec, StdinLine};
+pub use self::stderr::{StderrEnd, end_of_stderr};
 pub use self::tail::{OutputLine, OutputStream, OutputTail};
 
 /// Names of the files of a run, relative to its folder.

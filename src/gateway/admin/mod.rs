@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::model::Apply;
+use crate::model::{Apply, LinkedSession};
 
 /// Longest line in either direction, in bytes.
 const LINE_BYTES_MAX: u64 = 16 << 20;
@@ -90,6 +90,20 @@ pub enum Call {
         request: Option<String>,
         /// What to answer.
         reply: crate::model::Reply,
+    },
+    /// Says something to the agent of a running task.
+    Say {
+        /// Its id or the beginning of it.
+        task: String,
+        /// The words.
+        message: String,
+    },
+    /// Hands a terminal's session over.
+    PushSession {
+        /// The session.
+        session: LinkedSession,
+        /// The folder it works in: the project is the one that it lies in.
+        folder: PathBuf,
     },
     /// Cancels a task, or all.
     Cancel {

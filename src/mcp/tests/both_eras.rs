@@ -4,7 +4,7 @@ use super::fixture::*;
 use super::sdk::SdkClient;
 use crate::mcp::client::{Client, Era};
 
-const TOOLS: [&str; 10] = [
+const TOOLS: [&str; 13] = [
     "start_task",
     "check_task",
     "get_result",
@@ -15,6 +15,9 @@ const TOOLS: [&str; 10] = [
     "apply_task",
     "list_projects",
     "read_file",
+    "whats_new",
+    "get_logs",
+    "push_session",
 ];
 
 fn loopback() -> reqwest::Client {

@@ -17,23 +17,26 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::{Clock, ManualClock, SeededEntropy, Timestamp};
+use crate::executor::shim::StderrEnd;
 use crate::http::{
     ConnectionFacts, ConnectionLimits, Guard, GuardParts, Hosts, IngressKind, Peer, RateLimit,
     Routes, Server, Way, with_common_routes,
 };
 use crate::mcp::{
     Admitted, AnswerError, ApplyError, Authenticate, CancelError, Diff, DiffError, DiffOptions,
-    Endpoint, FileLines, McpParts, NewTask, Place, Principal, ProjectView, ReadError, StartError,
-    TaskChange, TaskPage, TaskQuery, Tasks, Unavailable, WantedFile,
+    Endpoint, FileLines, LogQuery, McpParts, NewTask, NewsPage, NewsQuery, Place, Principal,
+    ProjectView, ReadError, StartError, TaskChange, TaskPage, TaskQuery, Tasks, Unavailable,
+    WantedFile,
 };
 use crate::model::{
     Answer as AnsweredBy, Answerer, Applied, Apply, Caller, CancelReason, ChangedFile, Choice,
-    Class, Cost, Decision, DiffStat, Event, EventKind, Failure, FailureKind, Outcome, Phase,
-    Priority, Progress, Question, Reply as AnswerGiven, Request as Asked, RequestId, RequestKind,
-    RequestState, Scope, Scopes, Task, TaskId, TaskSpec, TaskState, Workspace,
+    Class, Cost, Decision, DiffStat, Event, EventKind, Failure, FailureKind, LinkedSession,
+    Outcome, Phase, Priority, Progress, Question, Reply as AnswerGiven, Request as Asked,
+    RequestId, RequestKind, RequestState, Scope, Scopes, Task, TaskId, TaskSpec, TaskState,
+    Workspace,
 };
 use crate::policy::{self, ChatMay};
-use crate::store::Store;
+use crate::store::{OpenTask, Store};
 use crate::trace::{GrantTrace, Trace};
 
 pub(super) const NOW: Timestamp = Timestamp::from_millis(1_795_153_266_120);
@@ -47,8 +50,9 @@ pub(super) struct FakeTasks {
     pub(super) diff: Mutex<String>,
     /// What tasks ask besides the one request that all of them have.
     pub(super) asked: Mutex<BTreeMap<TaskId, Vec<RequestKind>>>,
+    pub(super) news: Mutex<NewsPage>,
     changes: watch::Sender<u64>,
-    news: tokio::sync::broadcast::Sender<TaskChange>,
+    told: tokio::sync::broadcast::Sender<TaskChange>,
     /// Calls under way in `wait`.
     pub(super) waiting: watch::Sender<usize>,
 }
@@ -75,6 +79,7 @@ pub(super) fn task(n: u64, project: &str, state: TaskState) -> Task {
             budget_usd: None,
             turns_max: None,
             estimate: None,
+            resume: None,
         },
         created_at: NOW,
         updated_at: NOW,
@@ -135,6 +140,40 @@ pub(super) fn completed(answer: &str) -> TaskState {
     }
 }
 
+/// What happened to some of the tasks, and what is open.
+fn news() -> NewsPage {
+    let event = |seq, n, kind| Event { seq, at: NOW, task_id: id(n), kind };
+    let ended = |state: &str, summary: &str| EventKind::Ended {
+        state: state.into(),
+        summary: summary.into(),
+    };
+    let entropy = SeededEntropy::new(5);
+    let asks = EventKind::RequestOpened {
+        request_id: RequestId::random(&entropy),
+        preview: "rm -r build".into(),
+    };
+    let open = |n, state: &str, project: &str| OpenTask {
+        id: id(n),
+        state: state.into(),
+        project: project.into(),
+    };
+    NewsPage {
+        events: vec![
+            event(11, 1, EventKind::Queued),
+            event(12, 2, ended("completed", "All done.")),
+            event(13, 3, ended("failed", "the agent crashed")),
+            event(14, 4, asks),
+        ],
+        cursor: 20,
+        more: false,
+        open: vec![
+            open(1, "running", "alpha"),
+            open(4, "needs_input", "alpha"),
+            open(6, "queued", "beta"),
+        ],
+    }
+}
+
 impl FakeTasks {
     pub(super) fn new() -> Arc<Self> {
         let failed = TaskState::Failed {
@@ -166,8 +205,9 @@ impl FakeTasks {
                 (id(6), vec![question()]),
             ])),
             diff: Mutex::new("diff --git a/src/new.rs b/src/new.rs\n+fn new() {}\n".into()),
+            news: Mutex::new(news()),
             changes: watch::Sender::new(0),
-            news: tokio::sync::broadcast::Sender::new(64),
+            told: tokio::sync::broadcast::Sender::new(64),
             waiting: watch::Sender::new(0),
         })
     }
@@ -179,17 +219,17 @@ impl FakeTasks {
         task.cursor += 1;
         drop(tasks);
         self.changes.send_modify(|count| *count += 1);
-        let _ = self.news.send(TaskChange { task_id: id(n), is_new: false });
+        let _ = self.told.send(TaskChange { task_id: id(n), is_new: false });
     }
 
     /// As if a task were accepted just now.
     pub(super) fn announce(&self, n: u64) {
-        let _ = self.news.send(TaskChange { task_id: id(n), is_new: true });
+        let _ = self.told.send(TaskChange { task_id: id(n), is_new: true });
     }
 
     /// Clients that follow the changes.
     pub(super) fn followers(&self) -> usize {
-        self.news.receiver_count()
+        self.told.receiver_count()
     }
 
     pub(super) fn get(&self, id: &TaskId) -> Option<Task> {
@@ -441,8 +481,52 @@ impl Tasks for FakeTasks {
         async move { Ok(vec![project("alpha", true), project("beta", false)]) }.boxed()
     }
 
+    fn news(&self, query: NewsQuery) -> BoxFuture<'_, Result<NewsPage, Unavailable>> {
+        self.note(format!("news {query:?}"));
+        let page = self.news.lock().unwrap().clone();
+        async move { Ok(page) }.boxed()
+    }
+
+    fn log(&self, query: LogQuery) -> BoxFuture<'_, Result<Vec<Event>, Unavailable>> {
+        self.note(format!("log {query:?}"));
+        let events = self.news.lock().unwrap().events.clone();
+        let events = events.into_iter().rev().filter(move |event| event.seq < query.before);
+        let events = events.take(query.limit).collect();
+        async move { Ok(events) }.boxed()
+    }
+
+    fn stderr_end<'a>(
+        &'a self,
+        id: &'a TaskId,
+        bytes_max: u64,
+    ) -> BoxFuture<'a, Result<Option<StderrEnd>, Unavailable>> {
+        self.note(format!("stderr of {id}, {bytes_max} bytes"));
+        let text = "warning: Authorization: Bearer abcdef\u{1b}[1m\n".to_owned();
+        async move { Ok(Some(StderrEnd { text, dropped: 7 })) }.boxed()
+    }
+
+    fn link(
+        &self,
+        session: LinkedSession,
+        project: Option<String>,
+        caller: Caller,
+    ) -> BoxFuture<'_, Result<(Task, bool), StartError>> {
+        self.note(format!("link {session:?} in {project:?} by {caller:?}"));
+        async move {
+            let project = project.unwrap_or_else(|| "alpha".into());
+            if !["alpha", "beta"].contains(&project.as_str()) {
+                return Err(StartError::UnknownProject(project));
+            }
+            let state = TaskState::Linked { at: NOW, session: Box::new(session) };
+            let linked = task(8, &project, state);
+            self.tasks.lock().unwrap().insert(linked.id.clone(), linked.clone());
+            Ok((linked, false))
+        }
+        .boxed()
+    }
+
     fn changes(&self) -> BoxStream<'static, TaskChange> {
-        let changes = self.news.subscribe();
+        let changes = self.told.subscribe();
         futures::stream::unfold(changes, |mut changes| async {
             Some((changes.recv().await.ok()?, changes))
         })

@@ -33,6 +33,8 @@ async fn every_tool_is_declared_in_full() {
     }
 }
 
+const SESSION: &str = "3f2a9c1e-5b7d-4e8f-9a0b-1c2d3e4f5a6b";
+
 /// Properties, and another value for each.
 type Varied = Vec<(&'static str, Value)>;
 
@@ -54,6 +56,7 @@ fn variations() -> Vec<(&'static str, Value, Varied)> {
                 ("priority", json!("urgent")),
                 ("budget_usd", json!(0.5)),
                 ("base_branch", json!("main")),
+                ("session_id", json!(SESSION)),
             ],
         ),
         (
@@ -130,6 +133,31 @@ fn variations() -> Vec<(&'static str, Value, Varied)> {
             ],
         ),
         ("list_projects", json!({}), vec![]),
+        ("whats_new", json!({}), vec![("cursor", json!("3")), ("detail", json!("full"))]),
+        (
+            "get_logs",
+            json!({}),
+            vec![
+                ("task_id", json!(id(1))),
+                ("level", json!("error")),
+                ("since", json!("2031-01-01T00:00:00Z")),
+                ("limit", json!(2)),
+                ("cursor", json!("13")),
+            ],
+        ),
+        (
+            "push_session",
+            json!({ "session_id": SESSION, "summary": "was at it" }),
+            vec![
+                ("session_id", json!(SESSION.replace('3', "4"))),
+                ("summary", json!("was at something else")),
+                ("project", json!("beta")),
+                ("files_modified", json!(["src/lib.rs"])),
+                ("current_task", json!("the tests")),
+                ("git_branch", json!("topic")),
+                ("turns", json!(7)),
+            ],
+        ),
     ]
 }
 
@@ -208,7 +236,7 @@ async fn every_answer_fits_its_schema_and_says_what_comes_next() {
             let next = structured["next"].as_str().unwrap();
             let first = text(&result).lines().next().unwrap();
             assert!(first.ends_with(&format!("next={next}")), "{first}");
-            if structured["cursor"].is_string() {
+            if structured["cursor"].is_string() && structured["task_id"].is_string() {
                 let (state, task) = (&structured["state"], &structured["task_id"]);
                 let line = format!(
                     "state={} task={} next={next}",

@@ -36,11 +36,12 @@ pub(super) enum Next {
     StartTask,
     ListTasks,
     ReadFile,
+    WhatsNew,
     Nothing,
 }
 
 impl Next {
-    pub(super) const ALL: [Self; 8] = [
+    pub(super) const ALL: [Self; 9] = [
         Self::CheckTask,
         Self::AnswerTask,
         Self::GetResult,
@@ -48,6 +49,7 @@ impl Next {
         Self::StartTask,
         Self::ListTasks,
         Self::ReadFile,
+        Self::WhatsNew,
         Self::Nothing,
     ];
 
@@ -60,13 +62,18 @@ impl Next {
             Self::StartTask => "start_task",
             Self::ListTasks => "list_tasks",
             Self::ReadFile => "read_file",
+            Self::WhatsNew => "whats_new",
             Self::Nothing => "nothing",
         }
     }
 
     /// What follows after looking at a task.
     pub(super) const fn after(state: &TaskState) -> Self {
-        if state.is_final() { Self::GetResult } else { Self::CheckTask }
+        match state {
+            TaskState::Linked { .. } => Self::StartTask,
+            state if state.is_final() => Self::GetResult,
+            _ => Self::CheckTask,
+        }
     }
 }
 
@@ -110,6 +117,11 @@ impl Answer {
     pub(super) fn line(&mut self, line: impl Display) {
         // Writing to a String cannot fail.
         let _ = writeln!(self.text, "{line}");
+    }
+
+    /// How many characters there are to read so far.
+    pub(super) fn chars(&self) -> usize {
+        self.text.chars().count()
     }
 
     /// Adds a fact for programs.

@@ -8,8 +8,12 @@ use super::answer::{Answer, Next, ToolError, clean, cost_fact, one_line};
 use super::output::{about_a_task, cost, count, text, texts};
 use super::property::{Arguments, Kind, Property};
 use super::{Call, Hints, Tool, asked, place, unavailable};
-use crate::model::{Event, EventKind, RequestState, Scope, Task, TaskState};
+use crate::model::{
+    Event, EventKind, LinkedSession, RequestState, Scope, Task, TaskState,
+};
 
+/// Files of a terminal's session that are named.
+const SESSION_FILES_MAX: usize = 20;
 /// Events shown at most.
 const EVENTS_MAX: usize = 20;
 /// Bytes of output shown at most; the newest stay.
@@ -61,6 +65,8 @@ pub(super) const TOOL: Tool = Tool {
             ),
             "output": text("The newest lines of the agent's output."),
             "reason": text("Why it ended as it did."),
+            "session_id": text("The agent's session: start_task with it goes on with it."),
+            "summary": text("What a terminal's session was about."),
         }))
     },
     run: |call, arguments| run(call, arguments).boxed(),
@@ -149,6 +155,13 @@ fn describe(answer: &mut Answer, task: &Task) {
         answer.line(format_args!("Says: {says}"));
         answer.fact("says", says);
     }
+    if let Some(id) = task.session_id() {
+        answer.fact("session_id", id.to_string());
+    }
+    if let TaskState::Linked { session, .. } = &task.state {
+        about_session(answer, session);
+        return;
+    }
     answer.line(format_args!("Turns: {}, cost: {}", progress.turns, task.cost));
     answer.fact("turns", progress.turns);
     answer.fact("cost", cost_fact(task));
@@ -164,9 +177,38 @@ pub(super) fn reason(state: &TaskState) -> Option<String> {
     state.reason().map(|reason| one_line(&reason, 1_000))
 }
 
+/// What is known of a session that a terminal handed over.
+pub(super) fn about_session(answer: &mut Answer, session: &LinkedSession) {
+    let id = session.session_id;
+    answer.line(format!(
+        "A terminal's session, {id}: start_task with its session_id goes on with it."
+    ));
+    if let Some(doing) = &session.current_task {
+        answer.line(format!("Doing: {}", one_line(doing, 300)));
+    }
+    if let Some(branch) = &session.git_branch {
+        answer.line(format!("Branch: {}", one_line(branch, 200)));
+    }
+    if let Some(turns) = session.turns {
+        answer.line(format!("Turns: {turns}"));
+        answer.fact("turns", turns);
+    }
+    let files = session.files_modified.iter().map(|path| one_line(path, 200));
+    let files: Vec<String> = files.take(SESSION_FILES_MAX).collect();
+    if !files.is_empty() {
+        answer.line(format!("Files: {}", files.join(", ")));
+    }
+    answer.long("summary", &clean(&session.summary));
+}
+
 /// One event as a line.
 pub(super) fn event_line(event: &Event) -> String {
-    let what = match &event.kind {
+    one_line(&event_words(event), 300)
+}
+
+/// What an event says, whole and as it was said.
+pub(super) fn event_words(event: &Event) -> String {
+    match &event.kind {
         EventKind::Queued => "queued".to_owned(),
         EventKind::Preparing => "preparing its workspace".to_owned(),
         EventKind::Started { reattached: true, .. } => "the agent was found again".to_owned(),
@@ -182,8 +224,10 @@ pub(super) fn event_line(event: &Event) -> String {
         EventKind::Note { text } => text.clone(),
         EventKind::Applied(applied) => applied.to_string(),
         EventKind::Ended { state, summary } => format!("{state}: {summary}"),
-    };
-    one_line(&what, 300)
+        EventKind::Linked { summary, .. } => format!("handed over: {summary}"),
+        EventKind::FollowUp { text, by, .. } => format!("{by} says: {text}"),
+        EventKind::FollowUpDelivered { .. } => "the agent has the message".to_owned(),
+    }
 }
 
 fn newest(lines: &[String]) -> String {

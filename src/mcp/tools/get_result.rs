@@ -6,11 +6,11 @@ use super::answer::{
     Answer, Next, PAGE_BYTES_MAX, ToolError, clean, cost_fact, list_files, one_line, page,
     stat_fact, stat_line,
 };
-use super::check_task::{event_line, reason};
+use super::check_task::{about_session, event_line, reason};
 use super::output::{about_a_task, changed_files, cost, count, diff_stat, text, texts};
 use super::property::{Arguments, Kind, Property};
 use super::{Call, Hints, Tool, unavailable};
-use crate::model::{Outcome, Scope, Task};
+use crate::model::{Outcome, Scope, Task, TaskState};
 
 /// Changed files shown in a summary.
 const FILES_IN_SUMMARY: usize = 20;
@@ -60,6 +60,8 @@ pub(super) const TOOL: Tool = Tool {
             "created_at": text("When it was accepted."),
             "updated_at": text("When it last changed."),
             "events": texts("The newest 20 of what happened, oldest first."),
+            "session_id": text("The agent's session: start_task with it goes on with it."),
+            "summary": text("What a terminal's session was about."),
         }))
     },
     run: |call, arguments| run(call, arguments).boxed(),
@@ -68,6 +70,12 @@ pub(super) const TOOL: Tool = Tool {
 async fn run(call: Call<'_>, arguments: Arguments<'_>) -> Result<Answer, ToolError> {
     let id = arguments.task_id("task_id")?;
     let task = call.task(&id).await?;
+    if let TaskState::Linked { session, .. } = &task.state {
+        let mut answer = Answer::about(&task, Next::StartTask);
+        answer.fact("session_id", session.session_id.to_string());
+        about_session(&mut answer, session);
+        return Ok(answer);
+    }
     let Some(outcome) = task.state.outcome() else {
         let mut answer = Answer::about(&task, Next::CheckTask);
         answer.line("It is not over yet, so there is no result. Wait for it with check_task.");
@@ -138,6 +146,9 @@ fn figures(answer: &mut Answer, task: &Task, outcome: &Outcome, files_max: usize
     answer.line(format!("Cost: {}, turns: {}", task.cost, task.progress.turns));
     answer.fact("cost", cost_fact(task));
     answer.fact("turns", task.progress.turns);
+    if let Some(id) = task.session_id() {
+        answer.fact("session_id", id.to_string());
+    }
     let notes: Vec<String> =
         outcome.notes.iter().take(10).map(|note| one_line(note, 300)).collect();
     answer.fact("notes", notes);

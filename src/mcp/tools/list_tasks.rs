@@ -13,7 +13,7 @@ use crate::model::{Scope, Task};
 const PAGE: usize = 20;
 
 /// What `state` may be: each state, and the two halves of them.
-const STATE_WORDS: [&str; 10] = [
+const STATE_WORDS: [&str; 11] = [
     STATES[0],
     STATES[1],
     STATES[2],
@@ -22,6 +22,7 @@ const STATE_WORDS: [&str; 10] = [
     STATES[5],
     STATES[6],
     STATES[7],
+    STATES[8],
     "unfinished",
     "finished",
 ];
@@ -151,7 +152,7 @@ async fn run(call: Call<'_>, arguments: Arguments<'_>) -> Result<Answer, ToolErr
 fn states(word: &str) -> Vec<&'static str> {
     match word {
         "unfinished" => STATES[..4].to_vec(),
-        "finished" => STATES[4..].to_vec(),
+        "finished" => STATES[4..8].to_vec(),
         one => STATES.into_iter().filter(|state| *state == one).collect(),
     }
 }

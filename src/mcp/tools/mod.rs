@@ -10,6 +10,7 @@ mod asked;
 mod cancel_task;
 mod check_task;
 mod get_diff;
+mod get_logs;
 mod get_result;
 mod list_projects;
 mod list_tasks;
@@ -17,8 +18,10 @@ mod nearest;
 mod output;
 mod place;
 mod property;
+mod push_session;
 mod read_file;
 mod start_task;
+mod whats_new;
 
 use std::sync::{Arc, LazyLock};
 
@@ -36,7 +39,7 @@ use crate::clock::Timestamp;
 use crate::model::{Scope, Task, TaskId};
 
 /// All tools, in the order in which clients list them.
-const TABLE: [&Tool; 10] = [
+const TABLE: [&Tool; 13] = [
     &start_task::TOOL,
     &check_task::TOOL,
     &get_result::TOOL,
@@ -47,6 +50,9 @@ const TABLE: [&Tool; 10] = [
     &apply_task::TOOL,
     &list_projects::TOOL,
     &read_file::TOOL,
+    &whats_new::TOOL,
+    &get_logs::TOOL,
+    &push_session::TOOL,
 ];
 
 /// One tool.
@@ -70,6 +76,8 @@ enum Hints {
     Starts,
     /// Ends something; the same again changes nothing.
     Ends,
+    /// Notes something down; the same again changes nothing.
+    Notes,
 }
 
 /// What a call has to work with.
@@ -136,6 +144,9 @@ impl Tool {
             }
             Hints::Starts => {
                 annotations.read_only(false).destructive(true).idempotent(false).open_world(true)
+            }
+            Hints::Notes => {
+                annotations.read_only(false).destructive(false).idempotent(true).open_world(false)
             }
             Hints::Ends => {
                 annotations.read_only(false).destructive(true).idempotent(true).open_world(false)

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 use super::answer::Next;
 
 /// The names of all states a task can be in (DESIGN §3).
-pub(super) const STATES: [&str; 8] = [
+pub(super) const STATES: [&str; 9] = [
     "queued",
     "running",
     "needs_input",
@@ -13,6 +13,7 @@ pub(super) const STATES: [&str; 8] = [
     "failed",
     "cancelled",
     "interrupted",
+    "linked",
 ];
 
 /// An answer about one task: the four fields that all of them have, and `more`.

@@ -1,6 +1,7 @@
 //! What a tool takes: one list of properties, from which come both the schema that clients see and
 //! the check of what they send, so that the two cannot differ.
 use serde_json::{Map, Value, json};
+use uuid::Uuid;
 
 use super::answer::ToolError;
 use super::nearest::nearest;
@@ -22,8 +23,6 @@ pub(super) struct Property {
 pub(super) enum Kind {
     /// Text of 1 to so many bytes.
     Text { bytes_max: usize },
-    /// 1 to so many texts.
-    Texts { count_max: usize, bytes_max: usize },
     /// Words to search for: text with at least one letter or digit.
     Words { bytes_max: usize },
     /// One of these words.
@@ -34,6 +33,10 @@ pub(super) enum Kind {
     Amount { max: f64 },
     /// True or false.
     Flag,
+    /// The id of an agent's session.
+    Uuid,
+    /// At most so many texts of 1 to so many bytes.
+    Texts { count_max: usize, bytes_max: usize },
     /// The id of a task.
     TaskId,
     /// The id of a task, or `all`.
@@ -50,6 +53,7 @@ pub(super) enum Kind {
 
 const PATH_BYTES_MAX: usize = 1024;
 const ID_PATTERN: &str = "^[0-9a-hjkmnp-tv-z]{26}$";
+const UUID_PATTERN: &str = "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$";
 
 impl Property {
     fn schema(&self) -> Value {
@@ -57,12 +61,6 @@ impl Property {
             Kind::Text { bytes_max } | Kind::Words { bytes_max } => {
                 json!({ "type": "string", "minLength": 1, "maxLength": bytes_max })
             }
-            Kind::Texts { count_max, bytes_max } => json!({
-                "type": "array",
-                "items": { "type": "string", "minLength": 1, "maxLength": bytes_max },
-                "minItems": 1,
-                "maxItems": count_max,
-            }),
             Kind::Choice(words) => json!({ "type": "string", "enum": words }),
             Kind::Integer { min, max } => {
                 json!({ "type": "integer", "minimum": min, "maximum": max })
@@ -72,6 +70,12 @@ impl Property {
             }
             Kind::Flag => json!({ "type": "boolean" }),
             Kind::TaskId | Kind::RequestId => json!({ "type": "string", "pattern": ID_PATTERN }),
+            Kind::Uuid => json!({ "type": "string", "pattern": UUID_PATTERN }),
+            Kind::Texts { count_max, bytes_max } => json!({
+                "type": "array",
+                "maxItems": count_max,
+                "items": { "type": "string", "minLength": 1, "maxLength": bytes_max },
+            }),
             Kind::TaskIdOrAll => {
                 json!({ "type": "string", "pattern": format!("^all$|{ID_PATTERN}") })
             }
@@ -119,13 +123,6 @@ impl Property {
                 Some(_) => Ok(()),
                 None => wrong("a text"),
             },
-            Kind::Texts { count_max, bytes_max } => match value.as_array() {
-                Some(items) if (1..=count_max).contains(&items.len()) => {
-                    let item = Self { kind: Kind::Text { bytes_max }, ..*self };
-                    items.iter().try_for_each(|value| item.check(value))
-                }
-                _ => wrong(&format!("a list of 1 to {count_max} texts")),
-            },
             Kind::Choice(words) => match value.as_str() {
                 Some(word) if words.contains(&word) => Ok(()),
                 _ => wrong(&format!("one of {}", words.join(", "))),
@@ -140,6 +137,20 @@ impl Property {
             },
             Kind::Flag if value.is_boolean() => Ok(()),
             Kind::Flag => wrong("true or false"),
+            Kind::Uuid => match value.as_str().map(uuid) {
+                Some(Some(_)) => Ok(()),
+                _ => wrong("a session's UUID, such as 3f2a9c1e-5b7d-4e8f-9a0b-1c2d3e4f5a6b"),
+            },
+            Kind::Texts { count_max, bytes_max } => match value.as_array() {
+                Some(texts) if texts.len() > count_max => {
+                    wrong(&format!("a list of {count_max} texts at most"))
+                }
+                Some(texts) => {
+                    let one = Self { kind: Kind::Text { bytes_max }, ..*self };
+                    texts.iter().try_for_each(|text| one.check(text))
+                }
+                None => wrong("a list of texts"),
+            },
             Kind::TaskId => match value.as_str().map(str::parse::<TaskId>) {
                 Some(Ok(_)) => Ok(()),
                 _ => {
@@ -243,6 +254,10 @@ impl<'a> Arguments<'a> {
         self.text(name).and_then(mark)
     }
 
+    pub(super) fn uuid(self, name: &str) -> Option<Uuid> {
+        self.text(name).and_then(uuid)
+    }
+
     pub(super) fn moment(self, name: &str, now: Timestamp) -> Option<Timestamp> {
         self.text(name).and_then(|text| moment(text, now))
     }
@@ -270,6 +285,11 @@ fn whole(value: &Value) -> Option<i64> {
     let float =
         |number: f64| (number.fract() == 0.0 && number.abs() < 9e15).then_some(number as i64);
     value.as_i64().or_else(|| value.as_f64().and_then(float))
+}
+
+/// Only the usual form: the parser would take others, and each reader its own.
+fn uuid(text: &str) -> Option<Uuid> {
+    (text.len() == 36).then(|| text.parse().ok()).flatten()
 }
 
 fn mark(text: &str) -> Option<u64> {
@@ -353,6 +373,32 @@ mod tests {
             "a\nb",
         ] {
             assert!(!accepts(Kind::Path, &json!(path)), "{path:?}");
+        }
+    }
+
+    #[test]
+    fn a_session_is_named_by_a_uuid_in_its_usual_form_and_by_nothing_else() {
+        let id = "3f2a9c1e-5b7d-4e8f-9a0b-1c2d3e4f5a6b";
+        assert!(accepts(Kind::Uuid, &json!(id)));
+        assert!(accepts(Kind::Uuid, &json!(id.to_uppercase())));
+        let braced = format!("{{{id}}}");
+        let urn = format!("urn:uuid:{id}");
+        let plain = id.replace('-', "");
+        for text in ["", "--dangerously-skip-permissions", "-", &braced, &urn, &plain, "abc"] {
+            assert!(!accepts(Kind::Uuid, &json!(text)), "{text}");
+        }
+        assert!(!accepts(Kind::Uuid, &json!(7)));
+    }
+
+    #[test]
+    fn a_list_of_texts_is_bounded_in_number_and_length() {
+        let kind = Kind::Texts { count_max: 2, bytes_max: 3 };
+        for value in [json!([]), json!(["a", "abc"])] {
+            assert!(accepts(kind, &value), "{value}");
+        }
+        for value in [json!(["a", "b", "c"]), json!(["abcd"]), json!([1]), json!("a"), json!([""])]
+        {
+            assert!(!accepts(kind, &value), "{value}");
         }
     }
 

@@ -98,6 +98,13 @@ pub(super) const TOOL: Tool = Tool {
             about: "The branch of the project to begin from, and to merge into later. Left out, \
                     where the project stands.",
         },
+        Property {
+            name: "session_id",
+            kind: Kind::Uuid,
+            required: false,
+            about: "Goes on with the session of an ended task of the same project, or with a copy of a \
+                    terminal's: session_id of check_task and get_result. Left out, a new session.",
+        },
     ],
     output: || {
         about_a_task(json!({
@@ -129,6 +136,7 @@ async fn run(call: Call<'_>, arguments: Arguments<'_>) -> Result<Answer, ToolErr
         idempotency_key: arguments.owned("idempotency_key"),
         base_branch: arguments.owned("base_branch"),
         caller: call.principal.caller.clone(),
+        session_id: arguments.uuid("session_id"),
     };
     let admitted = match call.tasks.start(new).await {
         Ok(admitted) => admitted,
@@ -211,7 +219,7 @@ fn no_default(names: &[&str]) -> ToolError {
     ToolError::new("no project was named and none is the default", hint)
 }
 
-async fn explain(call: &Call<'_>, err: StartError) -> ToolError {
+pub(super) async fn explain(call: &Call<'_>, err: StartError) -> ToolError {
     match err {
         StartError::UnknownProject(name) => call.unknown_project(&name).await,
         StartError::NoDefaultProject => {

@@ -6,6 +6,7 @@ mod deadlines;
 mod places;
 mod progress;
 mod recovery;
+mod sessions;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -14,11 +15,12 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use uuid::Uuid;
 
 use super::admission::{self, Admission};
 use super::drive::Driver;
-use super::error::{AnswerError, CancelError, StartError};
-use super::handle::{Admitted, EngineHandle, NewTask, Standing};
+use super::error::{AnswerError, CancelError, LinkError, SayError, StartError};
+use super::handle::{Admitted, EngineHandle, NewLink, NewTask, Standing};
 use super::news::News;
 use super::queue::{Queue, Waiting};
 use super::report;
@@ -60,6 +62,16 @@ pub(super) enum Message {
         reply: Reply,
         by: Answerer,
         done: oneshot::Sender<Result<Request, AnswerError>>,
+    },
+    Link {
+        link: Box<NewLink>,
+        reply: oneshot::Sender<Result<(Task, bool), LinkError>>,
+    },
+    Say {
+        id: TaskId,
+        text: String,
+        by: String,
+        reply: oneshot::Sender<Result<Uuid, SayError>>,
     },
     News(Box<News>),
     Reconfigure {
@@ -183,6 +195,12 @@ impl Engine {
             Message::Answer { id, reply, by, done } => {
                 let _ = done.send(self.answer(&id, reply, by).await);
             }
+            Message::Link { link, reply } => {
+                let _ = reply.send(self.link(*link).await);
+            }
+            Message::Say { id, text, by, reply } => {
+                let _ = reply.send(self.say(&id, text, by).await);
+            }
             Message::News(news) => {
                 let News { task_id, kind, stored } = *news;
                 let _ = stored.send(self.take_news(&task_id, kind).await);
@@ -199,6 +217,7 @@ impl Engine {
         if self.stopping.is_some() {
             return Err(StartError::ShuttingDown);
         }
+        let session_id = new.session_id;
         let Admission { mut spec, rules, notes } =
             admission::check(new, &self.settings, &self.surroundings)?;
         if let Some(task) = admission::earlier(&self.store, &spec)? {
@@ -206,6 +225,9 @@ impl Engine {
         }
         if self.queue.len() >= self.settings.queued_max {
             return Err(StartError::QueueFull(self.queue.len()));
+        }
+        if let Some(session_id) = session_id {
+            spec.resume = Some(admission::resume(&self.store, &spec, session_id)?);
         }
         let spent = self.spent()?;
         self.brake(&rules).check_day(&spent)?;

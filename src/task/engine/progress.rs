@@ -53,8 +53,9 @@ impl Engine {
         };
         task.run = Some(Run {
             dir: self.settings.tasks_dir.join(task.id.as_str()).join("run"),
-            session_id: self.random_uuid(),
+            session_id: task.session_id().unwrap_or_else(|| self.random_uuid()),
             offset: 0,
+            follow_ups: Vec::new(),
         });
         events.extend(report::started(&task, false));
         let task = self.save(task, state, events).await?;
@@ -102,6 +103,7 @@ impl Engine {
             let mut task = task;
             let mut events = report::withdraw_open(tx, &task.id, now)?;
             task.state = state;
+            events.extend(report::unheard(&mut task));
             events.push(EventKind::Settling);
             tx.update_task(&mut task, &events)?;
             Ok::<_, StoreError>(task)

@@ -46,6 +46,7 @@ impl Engine {
             .filter(|request| request.state == RequestState::Open)
             .map(OpenRequest::of)
             .collect();
+        let follow_ups = task.run.as_ref().map(|run| run.follow_ups.clone()).unwrap_or_default();
         let cancelling = matches!(task.state, TaskState::Cancelling { .. });
         let rules = self.rules_or_none(&task);
         self.drive(task, rules, start, open);
@@ -56,6 +57,9 @@ impl Engine {
                     Command::Answer { agent_ref: request.agent_ref.clone(), decision },
                 );
             }
+        }
+        for message in follow_ups {
+            self.command(&id, Command::Say(message));
         }
         if cancelling && let Some(active) = self.active.get(&id) {
             active.cancel.cancel();
