@@ -274,3 +274,130 @@ async fn a_closed_store_refuses_writes() {
     store.close();
     assert_eq!(store.write(|_| Ok::<_, StoreError>(())).await, Err(StoreError::Closed));
 }
+
+/// A database with so many events, one in a hundred of them news, of two projects in turn.
+fn crowded(path: &std::path::Path, events: u32) -> Store {
+    drop(Store::open(path, Arc::new(SystemClock)).unwrap());
+    let connection = Connection::open(path).unwrap();
+    connection
+        .execute(
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?1)
+             INSERT INTO events (at, task_id, body, news)
+             SELECT i, '00000000000000000000000001', '{\"event\":\"queued\"}',
+                 CASE WHEN i % 100 = 0 THEN CASE WHEN i % 200 = 0 THEN 'alpha' ELSE 'beta' END END
+             FROM n",
+            [events],
+        )
+        .unwrap();
+    drop(connection);
+    Store::open(path, Arc::new(SystemClock)).unwrap()
+}
+
+#[test]
+fn news_and_logs_cost_the_same_among_a_thousand_events_and_many_more() {
+    let dir = tempfile::tempdir().unwrap();
+    // `.ci/full` may ask for more; a scan would cost many times as much already here.
+    let many = std::env::var("GATEWAY_TEST_EVENTS").ok().and_then(|text| text.parse().ok());
+    let sizes = [1_000_u32, many.unwrap_or(100_000)];
+    let fastest = sizes.map(|size| {
+        let store = crowded(&dir.path().join(format!("{size}.db")), size);
+        let (held, newest) = (["alpha".to_owned()], u64::from(size));
+        let task: TaskId = "00000000000000000000000001".parse().unwrap();
+        let once = || {
+            let begun = std::time::Instant::now();
+            store
+                .read(|tx| {
+                    tx.open_tasks(None)?;
+                    for projects in [None, Some(&held[..])] {
+                        assert_eq!(tx.news(projects, NewsOrder::After(0), 5)?.len(), 5);
+                        assert_eq!(tx.news(projects, NewsOrder::After(newest), 5)?.len(), 0);
+                        assert_eq!(tx.news(projects, NewsOrder::Before(newest + 1), 5)?.len(), 5);
+                    }
+                    assert_eq!(tx.events_before(&task, newest / 2, 50)?.len(), 50);
+                    Ok::<_, StoreError>(())
+                })
+                .unwrap();
+            begun.elapsed()
+        };
+        (0..50).map(|_| once()).min().unwrap()
+    });
+    println!("{sizes:?} events: {fastest:?}");
+    assert!(fastest[1] < fastest[0] * 3, "{sizes:?} events: {fastest:?}");
+}
+
+#[test]
+fn what_an_older_gateway_logged_is_news_too_and_its_sessions_are_found() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("gateway.db");
+    schema::make_older(&path, 5).unwrap();
+    let older = Connection::open(&path).unwrap();
+    let id = "00000000000000000000000001";
+    let session = uuid::Uuid::from_u128(7);
+    // As they were written before: without the fields that came since.
+    let spec = r#"{"prompt":"old","project":"demo","executor":"claude","model":null,"plan_only":false,
+        "timeout_secs":60,"idempotency_key":null,"caller":{"by":"owner"}}"#;
+    let body = format!(
+        r#"{{"state":{{"state":"running","started_at":1,"phase":"agent"}},
+            "progress":{{"text":"","activity":"","turns":0}},
+            "cost":{{"usd":0.0,"input_tokens":0,"output_tokens":0}},"workspace":null,
+            "run":{{"dir":"/run","session_id":"{session}","offset":3}}}}"#
+    );
+    older
+        .execute(
+            "INSERT INTO tasks (id, state, project, executor, created_at, updated_at, cursor, spec, body)
+             VALUES (?1, 'running', 'demo', 'claude', 1, 1, 4, ?2, ?3)",
+            [id, spec, &body],
+        )
+        .unwrap();
+    for event in [
+        r#"{"event":"queued"}"#,
+        r#"{"event":"started","session_id":null,"reattached":true}"#,
+        r#"{"event":"text","text":"x"}"#,
+        r#"{"event":"started","session_id":null,"reattached":false}"#,
+    ] {
+        let insert = "INSERT INTO events (at, task_id, body) VALUES (1, ?1, ?2)";
+        older.execute(insert, [id, event]).unwrap();
+    }
+    drop(older);
+    let store = Store::open(&path, Arc::new(SystemClock)).unwrap();
+    let news = store.read(|tx| tx.news(None, NewsOrder::After(0), 9)).unwrap();
+    assert_eq!(news.iter().map(|event| event.seq).collect::<Vec<_>>(), [1, 4]);
+    assert!(news.iter().all(|event| event.kind.is_news()));
+    let found = store.read(|tx| tx.tasks_of_session(session)).unwrap();
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0].session_id(), Some(session));
+    assert_eq!(found[0].spec.resume, None);
+}
+
+fn linked(entropy: &SeededEntropy, summary: &str) -> Task {
+    let session = crate::model::LinkedSession {
+        session_id: uuid::Uuid::from_u128(7),
+        summary: summary.into(),
+        current_task: None,
+        git_branch: None,
+        turns: None,
+        files_modified: Vec::new(),
+    };
+    let state = TaskState::Linked { at: Timestamp::from_millis(1), session: Box::new(session) };
+    Task { state, ..a_task(entropy, summary) }
+}
+
+#[tokio::test]
+async fn a_session_that_is_handed_over_again_is_found_by_its_new_words_only() {
+    let store = memory();
+    let entropy = SeededEntropy::new(1);
+    let mut task = insert(&store, linked(&entropy, "sorting the parser")).await;
+    let other = linked(&entropy, "another");
+    let twice = store.write(move |tx| tx.insert_task(&mut other.clone())).await;
+    assert!(twice.is_err(), "one caller has a session twice");
+    task.spec.prompt = "writing the docs".into();
+    let mut again = task.clone();
+    store.write(move |tx| tx.relink_task(&mut again)).await.unwrap();
+    let hits = |text: &str| {
+        let filter = TaskFilter { text: Some(text.into()), limit: 9, ..TaskFilter::default() };
+        store.read(|tx| tx.list_tasks(&filter)).unwrap().tasks.len()
+    };
+    assert_eq!((hits("parser"), hits("docs")), (0, 1));
+    let news = store.read(|tx| tx.news(None, NewsOrder::After(0), 9)).unwrap();
+    assert_eq!(news.len(), 2, "each hand-over is news: {news:?}");
+}

@@ -25,6 +25,8 @@ use crate::model::{
 use crate::policy::ChatMay;
 use crate::store::Store;
 
+mod sessions;
+
 /// An agent whose every step the test takes itself.
 #[derive(Debug)]
 struct FakeRun {
