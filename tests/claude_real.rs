@@ -4,6 +4,8 @@
 //! `python3`, which plays the model (`e2e/scripted_model.py`).
 #![expect(clippy::unwrap_used, reason = "what a test needs and does not get fails the test")]
 mod claude_support;
+#[path = "claude_real/sessions.rs"]
+mod sessions;
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};

@@ -8,10 +8,11 @@ use std::path::Path;
 use claude_support::whole::{Whole, failure_of};
 use claude_support::{Bench, LONG, appears, items, offset};
 use gateway::executor::claude::Claude;
-use gateway::executor::{Availability, Executor, Item, Pace, Start};
-use gateway::model::{Class, Decision, FailureKind, Verdict};
+use gateway::executor::{Availability, Executor, Item, Pace, Start, Resume};
+use gateway::model::{Class, Decision, FailureKind, Verdict, FollowUp};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use uuid::Uuid;
 
 fn environment(root: &Path) -> BTreeMap<String, String> {
     let path = std::env::var("PATH").unwrap();
@@ -520,4 +521,65 @@ async fn a_slow_engine_slows_nothing_but_its_own_reading() {
     let expected: Vec<String> = (0..500).map(|n| n.to_string()).collect();
     assert_eq!(texts(&items(&reports)), expected);
     assert!(reports.windows(2).all(|pair| pair[0].offset <= pair[1].offset));
+}
+
+fn follow_up(text: &str) -> FollowUp {
+    FollowUp { id: Uuid::from_u128(0x1234_5678_9abc_4def_8123_4567_89ab_cdef), text: text.into() }
+}
+
+#[tokio::test]
+async fn a_message_in_the_middle_of_a_turn_is_heard_once_although_it_is_brought_twice() {
+    let (_root, bench) = bench();
+    let gate = bench.path("gate");
+    let prompt = steps(&json!([
+        ["text", "one"],
+        ["meet", gate],
+        ["result", {"result": "too early"}],
+        ["hear"],
+        ["result", {"result": "bye"}],
+    ]));
+    let message = follow_up("/config and \u{2028} the docs\n");
+    let mut run = bench.fresh(&prompt);
+    run.until(|item| *item == Item::Text("one".into())).await;
+    appears(&gate).await;
+    run.say(&message).await;
+    let delivered = |item: &Item| *item == Item::FollowUpDelivered { id: message.id };
+    run.until(delivered).await;
+    let before = run.detached().await;
+    // The next gateway cannot know whether it arrived.
+    let mut run = bench.attach(&prompt, offset(&before));
+    run.say(&message).await;
+    run.until(delivered).await;
+    std::fs::write(bench.path("gate.go"), "").unwrap();
+    let (ended, after) = run.ended().await;
+    assert_eq!(ended.verdict, Verdict::Completed);
+    assert_eq!(ended.answer.as_deref(), Some("bye"));
+    let heard = format!("heard: {}", message.text);
+    assert_eq!(texts(&items(&after)), [heard]);
+    let stdout = std::fs::read_to_string(bench.path("run/stdout")).unwrap();
+    assert_eq!(stdout.matches(r#""state":"queued""#).count(), 1, "{stdout}");
+}
+
+#[tokio::test]
+async fn a_message_just_after_the_answer_gets_an_answer_of_its_own() {
+    let (_root, bench) = bench();
+    let prompt = steps(&json!([["result", {}], ["hear"], ["result", {"result": "second"}]]));
+    let mut run = bench.fresh(&prompt);
+    run.until(|item| matches!(item, Item::Usage { .. })).await;
+    run.say(&follow_up("one more thing")).await;
+    let (ended, reports) = run.ended().await;
+    assert_eq!(ended.verdict, Verdict::Completed);
+    assert_eq!(ended.answer.as_deref(), Some("second"));
+    assert_eq!(texts(&items(&reports)), ["heard: one more thing"]);
+}
+
+#[tokio::test]
+async fn a_session_without_a_record_is_not_resumed_and_nothing_is_started() {
+    let (_root, bench) = bench();
+    let mut job = bench.job("[]", Start::Fresh);
+    job.resume = Some(Resume { session_id: job.session_id, begun_in: None });
+    let (ended, _) = bench.run(job).ended().await;
+    let Verdict::Failed(failure) = ended.verdict else { panic!("{ended:?}") };
+    assert!(failure.message.contains("has no record of session"), "{failure:?}");
+    assert!(!bench.path("run/stdout").exists());
 }

@@ -19,6 +19,7 @@ use crate::model::{
 use crate::task::{Budget, Workspaces as _};
 
 mod apply;
+mod sessions;
 mod trace;
 
 const SETTINGS: &str = "

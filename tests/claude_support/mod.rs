@@ -10,7 +10,7 @@ use std::time::Duration;
 use gateway::clock::{OsEntropy, SystemClock};
 use gateway::executor::claude::{Claude, ClaudeSettings, EnvPass, Patience};
 use gateway::executor::{Command, Ended, Executor, Item, Job, Link, Pace, Report, RunEnd, Start};
-use gateway::model::{Decision, TaskId};
+use gateway::model::{Decision, FollowUp, TaskId};
 use gateway_os::launch::Executable;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -157,6 +157,10 @@ impl Running {
     pub(crate) async fn answer(&self, agent_ref: &str, decision: Decision) {
         let command = Command::Answer { agent_ref: agent_ref.to_owned(), decision };
         self.commands.send(command).await.unwrap();
+    }
+
+    pub(crate) async fn say(&self, message: &FollowUp) {
+        self.commands.send(Command::Say(message.clone())).await.unwrap();
     }
 
     pub(crate) async fn cancel(&self, pace: Pace) {

@@ -7,6 +7,7 @@
 //! - `["state", S]`: `session_state_changed`
 //! - `["result", {…}]`: a result; the fields given replace those of a good one
 //! - `["ask", ID, TOOL, INPUT]`: a permission question; waits, then tells the answer as a message
+//! - `["hear"]`: waits for another message, and repeats it
 //! - `["meet", PATH]`: makes PATH and waits until PATH.go is there
 //! - `["spawn", COMMAND]`: a shell command in a session of its own, left running
 //! - `["deaf"]`: from now on ignores stdin, SIGINT and SIGTERM
@@ -20,7 +21,7 @@
     clippy::print_stderr,
     reason = "a program of the tests: it speaks on stdout, and whatever it does not expect is a bug"
 )]
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::io::{BufRead, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -48,7 +49,8 @@ fn main() {
         "cwd": std::env::current_dir().unwrap(), "arguments": arguments,
         "environment": environment,
     }));
-    let mut agent = Agent { lines: lines(), muted: BTreeSet::new(), signals: None };
+    let mut agent =
+        Agent { lines: lines(), muted: BTreeSet::new(), unheard: VecDeque::new(), signals: None };
     let prompt = first["message"]["content"][0]["text"].as_str().unwrap();
     let steps: Vec<Vec<Value>> = serde_json::from_str(prompt).unwrap();
     let interrupted = steps.iter().try_for_each(|step| agent.play(step)).is_err();
@@ -69,10 +71,19 @@ fn lines() -> Receiver<Value> {
     let (lines, read) = mpsc::channel();
     std::thread::spawn(move || {
         for line in std::io::stdin().lock().lines() {
-            let _ = lines.send(serde_json::from_str(&line.unwrap()).unwrap());
+            let line: Value = serde_json::from_str(&line.unwrap()).unwrap();
+            if line["type"] == "user" {
+                lifecycle(&line, "queued");
+            }
+            let _ = lines.send(line);
         }
     });
     read
+}
+
+/// Tells what becomes of a message.
+fn lifecycle(message: &Value, state: &str) {
+    emit(&json!({ "type": "command_lifecycle", "command_uuid": message["uuid"], "state": state }));
 }
 
 fn emit(event: &Value) {
@@ -108,6 +119,8 @@ struct Interrupted;
 struct Agent {
     lines: Receiver<Value>,
     muted: BTreeSet<String>,
+    /// Messages that came before anybody listened.
+    unheard: VecDeque<Value>,
     /// Catches the signals that a deaf agent ignores.
     signals: Option<tokio::runtime::Runtime>,
 }
@@ -125,11 +138,24 @@ impl Agent {
             })),
             "result" => result(&step[1]),
             "ask" => return self.ask(argument(1), argument(2), &step[3]),
+            "hear" => loop {
+                let message = match self.unheard.pop_front() {
+                    Some(message) => Some(message),
+                    None => self.wait(LONG)?,
+                };
+                if let Some(message) = message.filter(|message| message["type"] == "user") {
+                    lifecycle(&message, "started");
+                    let words = &message["message"]["content"][0]["text"];
+                    text("heard", &format!("heard: {}", words.as_str().unwrap()));
+                    return Ok(());
+                }
+            },
             "meet" => {
                 std::fs::write(argument(1), "").unwrap();
                 let go = format!("{}.go", argument(1));
                 while !Path::new(&go).exists() {
-                    self.wait(Duration::from_millis(10))?;
+                    let message = self.wait(Duration::from_millis(10))?;
+                    self.unheard.extend(message.filter(|message| message["type"] == "user"));
                 }
             }
             "spawn" => {

@@ -219,6 +219,22 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_session_of_before_is_named_behind_its_flag_and_a_copy_gets_a_name_of_its_own() {
+        let of = |session| Invocation { session, plan_only: true, ..plain() }.argv().unwrap();
+        let resumed = of(Session::Resumed(ID));
+        assert!(resumed.contains(&format!("--resume={ID}")), "{resumed:?}");
+        assert!(resumed.contains(&"--permission-mode=plan".to_owned()), "{resumed:?}");
+        assert!(!resumed.iter().any(|it| it.starts_with("--session-id")), "{resumed:?}");
+        let to = Uuid::from_u128(7);
+        let copied = of(Session::Copied { from: ID, to });
+        let at = copied.iter().position(|it| *it == format!("--resume={ID}")).unwrap();
+        assert_eq!(
+            copied[at + 1..at + 3],
+            ["--fork-session".to_owned(), format!("--session-id={to}")]
+        );
+    }
+
     const FIRST: [&str; 6] = [
         "-p",
         "--output-format=stream-json",

@@ -5,6 +5,7 @@ mod both_eras;
 mod fixture;
 mod flood;
 mod fuzz;
+mod reading;
 mod refusals;
 mod resources;
 mod schema;
