@@ -481,12 +481,12 @@ fn refused(error: task::StartError) -> StartError {
 }
 
 fn not_linked(error: task::LinkError) -> StartError {
-    let hint = match &error {
+    let hint = match error {
         task::LinkError::NoProject(NoProject::Unknown(name)) => {
-            return StartError::UnknownProject(name.clone());
+            return StartError::UnknownProject(name);
         }
         task::LinkError::NoProject(NoProject::NoDefault) => return StartError::NoDefaultProject,
-        task::LinkError::Store(error) => return unavailable(error.clone()).into(),
+        task::LinkError::Store(error) => return unavailable(error).into(),
         task::LinkError::OtherProject => {
             "leave it there, or cancel its task with cancel_task first"
         }

@@ -294,11 +294,9 @@ fn crowded(path: &std::path::Path, events: u32) -> Store {
 }
 
 #[test]
-fn news_and_logs_cost_the_same_among_a_thousand_events_and_many_more() {
+fn news_and_logs_cost_the_same_among_a_thousand_events_and_a_million() {
     let dir = tempfile::tempdir().unwrap();
-    // `.ci/full` may ask for more; a scan would cost many times as much already here.
-    let many = std::env::var("GATEWAY_TEST_EVENTS").ok().and_then(|text| text.parse().ok());
-    let sizes = [1_000_u32, many.unwrap_or(100_000)];
+    let sizes = [1_000_u32, 1_000_000];
     let fastest = sizes.map(|size| {
         let store = crowded(&dir.path().join(format!("{size}.db")), size);
         let (held, newest) = (["alpha".to_owned()], u64::from(size));
@@ -321,8 +319,8 @@ fn news_and_logs_cost_the_same_among_a_thousand_events_and_many_more() {
         };
         (0..50).map(|_| once()).min().unwrap()
     });
-    println!("{sizes:?} events: {fastest:?}");
-    assert!(fastest[1] < fastest[0] * 3, "{sizes:?} events: {fastest:?}");
+    // Reading them all would take a thousand times as long.
+    assert!(fastest[1] < fastest[0] * 2, "{sizes:?} events: {fastest:?}");
 }
 
 #[test]

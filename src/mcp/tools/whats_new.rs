@@ -108,7 +108,7 @@ async fn run(call: Call<'_>, arguments: Arguments<'_>) -> Result<Answer, ToolErr
             "leave `cursor` out for what is open now and the last day",
         ));
     }
-    let mut answer = head(&page);
+    let mut answer = head(&page, after.is_none());
     if full {
         tell(&call, &mut answer, &page, after.is_none()).await?;
     } else {
@@ -117,7 +117,7 @@ async fn run(call: Call<'_>, arguments: Arguments<'_>) -> Result<Answer, ToolErr
     Ok(answer)
 }
 
-fn head(page: &NewsPage) -> Answer {
+fn head(page: &NewsPage, from_nowhere: bool) -> Answer {
     let count = |states: &[&str]| {
         page.open.iter().filter(|task| states.contains(&task.state.as_str())).count()
     };
@@ -130,7 +130,7 @@ fn head(page: &NewsPage) -> Answer {
     let is_end = |event: &Event| matches!(event.kind, EventKind::Ended { .. });
     let then = match state {
         "needs_input" => Next::CheckTask,
-        _ if page.more => Next::WhatsNew,
+        _ if page.more && !from_nowhere => Next::WhatsNew,
         _ if page.events.iter().any(is_end) => Next::GetResult,
         "working" => Next::WhatsNew,
         _ => Next::Nothing,
@@ -199,9 +199,10 @@ async fn speak(
     let mut news = Vec::new();
     let mut rest: BTreeMap<&'static str, usize> = BTreeMap::new();
     for topic in topics(page, from_nowhere) {
-        let named = match room > 40 {
-            true => Item::of(call, topic.task_id, &topic.what, topic.seq).await?,
-            false => None,
+        let named = if room > 40 {
+            Item::of(call, topic.task_id, &topic.what, topic.seq).await?
+        } else {
+            None
         };
         let line = named.as_ref().map(|item| format!("{}: {}.", item.name(40), topic.what));
         match (named, line) {
@@ -222,10 +223,10 @@ async fn speak(
             // Writing to a String cannot fail.
             let _ = write!(line, "{} {count} {kind}", if at == 0 { "" } else { "," });
         }
-        answer.line(format!("{}.", line));
+        answer.line(format!("{line}."));
     }
     if page.more {
-        answer.line("There is more.");
+        answer.line(if from_nowhere { "There was more." } else { "There is more." });
     }
     answer.shown_fact("news", news);
     Ok(())
