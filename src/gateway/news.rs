@@ -35,8 +35,8 @@ mod tests {
 
     use super::*;
     use crate::clock::{ManualClock, SeededEntropy, Timestamp};
-    use crate::gateway::testing::task;
-    use crate::model::{Event, EventKind, Task, TaskId};
+    use crate::model::testing::a_task;
+    use crate::model::{Event, EventKind, Task};
     use crate::store::Store;
 
     const PROJECTS: [&str; 3] = ["alpha", "beta", "gamma"];
@@ -98,7 +98,7 @@ mod tests {
     }
 
     async fn insert(store: &Store, project: &str, entropy: &SeededEntropy) -> Task {
-        let mut new = Task { id: TaskId::random(entropy), ..task() };
+        let mut new = a_task(entropy, "x");
         new.spec.project = project.into();
         let stored = store.write(move |tx| {
             tx.insert_task(&mut new)?;

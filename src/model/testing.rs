@@ -20,6 +20,7 @@ pub(crate) fn a_task(entropy: &SeededEntropy, prompt: &str) -> Task {
             budget_usd: None,
             turns_max: None,
             estimate: None,
+            resume: None,
         },
         created_at: Timestamp::from_millis(1),
         updated_at: Timestamp::from_millis(1),

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use super::*;
 use crate::clock::{ManualClock, SeededEntropy, SystemClock, Timestamp};
 use crate::model::testing::a_task;
-use crate::model::{EventKind, Task, TaskId};
+use crate::model::{EventKind, Task, TaskId, TaskState};
 
 pub(super) fn memory() -> Store {
     Store::in_memory(Arc::new(ManualClock::new(Timestamp::from_millis(5)))).unwrap()

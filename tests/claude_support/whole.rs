@@ -25,6 +25,7 @@ impl Workspaces for OneFolder {
     fn rules(&self, _: Option<&str>) -> Result<ProjectRules, NoProject> {
         Ok(ProjectRules {
             name: "demo".into(),
+            folder: PathBuf::from("/"),
             executor: "claude".into(),
             max_concurrent: 1,
             allowed_tools: vec!["Bash(true)".into()],
@@ -96,6 +97,7 @@ impl Whole {
             idempotency_key: None,
             base_branch: None,
             caller: Caller::Owner,
+            session_id: None,
         };
         self.engine.start(new).await.unwrap().task
     }

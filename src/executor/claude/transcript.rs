@@ -53,7 +53,7 @@ pub(super) fn cost(record: &Path) -> Cost {
     let states = lines(&bytes).filter(|line| string(line, "type") == Some("cost-state"));
     let last = states.last();
     last.map_or_else(Cost::default, |state| Cost {
-        usd: state.get("totalCostUSD").and_then(Value::as_f64).unwrap_or(0.0),
+        usd: state.get("totalCostUSD").and_then(Value::as_f64),
         ..tokens(&state)
     })
 }
@@ -191,7 +191,7 @@ mod tests {
                 "modelUsage": {"m": {"inputTokens": tokens, "outputTokens": 1}}})
         };
         let path = record(home.path(), &[state(0.1, 1), state(0.5, 9), json!({"type": "user"})]);
-        assert_eq!(cost(&path), Cost { usd: 0.5, input_tokens: 9, output_tokens: 1 });
+        assert_eq!(cost(&path), Cost { usd: Some(0.5), input_tokens: 9, output_tokens: 1 });
         assert_eq!(cost(&record(home.path(), &[])), Cost::default());
     }
 

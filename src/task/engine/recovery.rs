@@ -27,6 +27,8 @@ impl Engine {
     pub(super) fn rules_or_none(&self, task: &Task) -> ProjectRules {
         self.rules_of(task).unwrap_or_else(|_| ProjectRules {
             name: task.spec.project.clone(),
+            // Below which no session begins.
+            folder: PathBuf::new(),
             executor: task.spec.executor.clone(),
             max_concurrent: 1,
             allowed_tools: Vec::new(),

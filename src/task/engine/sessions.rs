@@ -3,7 +3,9 @@ use uuid::Uuid;
 
 use super::Engine;
 use crate::executor::Command;
-use crate::model::{Caller, Cost, FollowUp, Phase, Progress, Task, TaskId, TaskSpec, TaskState};
+use crate::model::{
+    Caller, Cost, FollowUp, Phase, Priority, Progress, Task, TaskId, TaskSpec, TaskState,
+};
 use crate::store::StoreError;
 use crate::task::error::{LinkError, SayError};
 use crate::task::handle::NewLink;
@@ -54,6 +56,10 @@ impl Engine {
                 timeout_secs: 0,
                 idempotency_key: None,
                 caller,
+                priority: Priority::Normal,
+                budget_usd: None,
+                turns_max: None,
+                estimate: None,
                 resume: None,
             };
             let mut task = Task {
