@@ -14,7 +14,9 @@ use crate::config::Config;
 use crate::executor::shim::{StderrEnd, end_of_stderr};
 use crate::http::Origin;
 use crate::mcp::{
-self, Admitted, AnswerError, CancelError, Diff, DiffError, DiffOptions, FileLines, LogQuery, NewTask, NewsPage, NewsQuery, Place, ProjectView, ReadError, StartError, TaskChange, TaskPage, TaskQuery, Tasks, Unavailable, WantedFile,
+    self, Admitted, AnswerError, CancelError, Diff, DiffError, DiffOptions, FileLines, LogQuery,
+    NewTask, NewsPage, NewsQuery, Place, ProjectView, ReadError, StartError, TaskChange, TaskPage,
+    TaskQuery, Tasks, Unavailable, WantedFile,
 };
 use crate::model::{
     Answerer, Applied, Apply, Caller, ChangedFile, DiffStat, Event, EventKind, LinkedSession,

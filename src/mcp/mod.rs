@@ -21,7 +21,9 @@ mod watch;
 pub use self::endpoint::{Endpoint, McpParts, Mount};
 pub use self::principal::{Authenticate, Principal};
 pub use self::tasks::{
-Admitted, AnswerError, ApplyError, CancelError, Diff, DiffError, DiffOptions, FileLines, LogQuery, NewTask, NewsPage, NewsQuery, Place, ProjectView, ReadError, StartError, TaskChange, TaskPage, TaskQuery, Tasks, Unavailable, WantedFile,
+    Admitted, AnswerError, ApplyError, CancelError, Diff, DiffError, DiffOptions, FileLines,
+    LogQuery, NewTask, NewsPage, NewsQuery, Place, ProjectView, ReadError, StartError, TaskChange,
+    TaskPage, TaskQuery, Tasks, Unavailable, WantedFile,
 };
 
 #[cfg(test)]

@@ -8,8 +8,10 @@ use uuid::Uuid;
 use super::engine::Message;
 use super::error::{AnswerError, CancelError, LinkError, SayError, StartError};
 use super::settings::{Settings, Surroundings};
-use crate::model::{Answerer, Caller, LinkedSession, Priority, Reply, Request, RequestId, Task, TaskId, Answer};
-use crate::project::{BranchName};
+use crate::model::{
+    Answerer, Caller, LinkedSession, Priority, Reply, Request, RequestId, Task, TaskId,
+};
+use crate::project::BranchName;
 use crate::store::{Store, StoreError};
 
 /// A task as a caller describes it.

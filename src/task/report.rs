@@ -10,7 +10,8 @@ use super::{classing, grant};
 use crate::clock::{Entropy, Timestamp};
 use crate::executor::{Ended, Item, Report};
 use crate::model::{
-Answer, Answerer, Class, Cost, Decision, End, EventKind, Failure, FailureKind, FollowUp, Outcome, Request, RequestId, RequestKind, RequestState, Task, TaskId, TaskState, Verdict,
+    Answer, Answerer, Class, Cost, Decision, End, EventKind, Failure, FailureKind, FollowUp,
+    Outcome, Request, RequestId, RequestKind, RequestState, Task, TaskId, TaskState, Verdict,
 };
 use crate::store::{StoreError, WriteTx};
 

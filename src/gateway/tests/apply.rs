@@ -168,6 +168,7 @@ async fn a_base_branch_must_be_there_and_a_slip_is_told_the_nearest() {
             budget_usd: None,
             idempotency_key: None,
             base_branch: Some(branch.to_owned()),
+            session_id: None,
             caller: Caller::Owner,
         })
     };

@@ -126,10 +126,10 @@ async fn a_clients_way_to_the_tools_is_followed_step_by_step() {
         assert_eq!(it.rpc("/mcp", Some(&token), "tools/list").await, 200);
     }
     let steps = it.steps(&mut cursor).await;
-    assert_eq!(steps, [("tools_listed".to_owned(), "listed 10 tools".to_owned())]);
+    assert_eq!(steps, [("tools_listed".to_owned(), "listed 13 tools".to_owned())]);
     let status = it.gateway.status();
     let row = status["clients"][0]["row"].as_str().unwrap();
-    assert_eq!(row, "registered → asked → allowed → token issued → called → listed 10 tools");
+    assert_eq!(row, "registered → asked → allowed → token issued → called → listed 13 tools");
     assert_eq!(status["clients"][0]["last"]["name"], "Codex");
     it.gateway.shut_down().await;
 }

@@ -23,7 +23,10 @@ use crate::http::{
     Routes, Server, Way, with_common_routes,
 };
 use crate::mcp::{
-Admitted, AnswerError, ApplyError, Authenticate, CancelError, Diff, DiffError, DiffOptions, Endpoint, FileLines, LogQuery, McpParts, NewTask, NewsPage, NewsQuery, Place, Principal, ProjectView, ReadError, StartError, TaskChange, TaskPage, TaskQuery, Tasks, Unavailable, WantedFile,
+    Admitted, AnswerError, ApplyError, Authenticate, CancelError, Diff, DiffError, DiffOptions,
+    Endpoint, FileLines, LogQuery, McpParts, NewTask, NewsPage, NewsQuery, Place, Principal,
+    ProjectView, ReadError, StartError, TaskChange, TaskPage, TaskQuery, Tasks, Unavailable,
+    WantedFile,
 };
 use crate::model::{
     Answer as AnsweredBy, Answerer, Applied, Apply, Caller, CancelReason, ChangedFile, Choice,

@@ -8,9 +8,7 @@ use super::answer::{Answer, Next, ToolError, clean, cost_fact, one_line};
 use super::output::{about_a_task, cost, count, text, texts};
 use super::property::{Arguments, Kind, Property};
 use super::{Call, Hints, Tool, asked, place, unavailable};
-use crate::model::{
-    Event, EventKind, LinkedSession, RequestState, Scope, Task, TaskState,
-};
+use crate::model::{Event, EventKind, LinkedSession, RequestState, Scope, Task, TaskState};
 
 /// Files of a terminal's session that are named.
 const SESSION_FILES_MAX: usize = 20;

@@ -1,4 +1,6 @@
 //! Taking up what an earlier gateway left.
+use std::path::PathBuf;
+
 use super::{Engine, OpenRequest};
 use crate::executor::{Command, Pace, Start};
 use crate::model::{Decision, ProjectBudget, Request, RequestState, Task, TaskState};

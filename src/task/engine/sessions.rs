@@ -55,6 +55,7 @@ impl Engine {
                 plan_only: false,
                 timeout_secs: 0,
                 idempotency_key: None,
+                base_branch: None,
                 caller,
                 priority: Priority::Normal,
                 budget_usd: None,

@@ -61,7 +61,7 @@ impl FakeRun {
     async fn decision(&mut self) -> (String, Decision) {
         match self.commands.recv().await.unwrap() {
             Command::Answer { agent_ref, decision } => (agent_ref, decision),
-            other @ Command::Cancel(_) => panic!("{other:?}"),
+            other => panic!("{other:?}"),
         }
     }
 }
