@@ -87,7 +87,8 @@ async fn run(call: Call<'_>, arguments: Arguments<'_>) -> Result<Answer, ToolErr
 fn reply(arguments: Arguments<'_>) -> Result<Reply, ToolError> {
     let wrong = |what: &str, hint: &str| Err(ToolError::new(what, hint));
     let message = arguments.owned("message");
-    match (arguments.text("decision"), arguments.texts("answers")) {
+    let answers = arguments.texts("answers").filter(|answers| !answers.is_empty());
+    match (arguments.text("decision"), answers) {
         (Some("deny"), None) => Ok(Reply::Deny { message }),
         (_, _) if message.is_some() => {
             wrong("`message` goes with `decision` deny", "leave it out, or deny with it")
