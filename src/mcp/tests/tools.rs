@@ -39,6 +39,7 @@ const SESSION: &str = "3f2a9c1e-5b7d-4e8f-9a0b-1c2d3e4f5a6b";
 type Varied = Vec<(&'static str, Value)>;
 
 /// A tool, arguments it takes, and for each of its properties another value.
+#[expect(clippy::too_many_lines, reason = "a table of all tools, an entry each")]
 fn variations() -> Vec<(&'static str, Value, Varied)> {
     vec![
         (

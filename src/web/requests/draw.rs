@@ -295,7 +295,7 @@ mod tests {
     #[test]
     fn what_cannot_be_read_whole_is_told_apart() {
         let of =
-            |text: &str| is_whole(&RequestKind::Plan { plan: text.into(), preview: "".into() });
+            |text: &str| is_whole(&RequestKind::Plan { plan: text.into(), preview: text.into() });
         assert!(of(&"x".repeat(SHOWN_MAX)));
         assert!(!of(&"x".repeat(SHOWN_MAX + 1)));
     }

@@ -73,8 +73,8 @@ pub(super) async fn list(
     Extension(origin): Extension<Origin>,
     headers: HeaderMap,
 ) -> Response {
-    if let Err(stranger) = owner(&pages, &headers, &origin) {
-        return stranger;
+    if let Err(error) = owner(&pages, &headers, &origin) {
+        return refused(&error, &origin);
     }
     match pages.requests.open().await {
         Ok(open) => draw::list(&open),
@@ -91,7 +91,7 @@ pub(super) async fn show(
 ) -> Response {
     let device = match owner(&pages, &headers, &origin) {
         Ok(device) => device,
-        Err(stranger) => return stranger,
+        Err(error) => return refused(&error, &origin),
     };
     match find(&pages, &id).await {
         Ok(asked) => {
@@ -110,8 +110,8 @@ pub(super) async fn answer(
     request: HttpRequest,
 ) -> Response {
     // The device first: a stranger's body is not even read.
-    if let Err(stranger) = owner(&pages, request.headers(), &origin) {
-        return stranger;
+    if let Err(error) = owner(&pages, request.headers(), &origin) {
+        return refused(&error, &origin);
     }
     let (headers, form) = match routes::read_form(request).await {
         Ok(form) => form,
@@ -155,13 +155,9 @@ async fn find(pages: &Pages, id: &str) -> Result<Asked, Response> {
     })
 }
 
-/// The paired device that asks, or the answer to everybody else.
-fn owner(pages: &Pages, headers: &HeaderMap, origin: &Origin) -> Result<Device, Response> {
-    match pages.server.device_of(headers, origin) {
-        Ok(Some(device)) => Ok(device),
-        Ok(None) => Err(refused(&FormError::NotPaired, origin)),
-        Err(error) => Err(refused(&error.into(), origin)),
-    }
+/// The paired device that asks.
+fn owner(pages: &Pages, headers: &HeaderMap, origin: &Origin) -> Result<Device, FormError> {
+    pages.server.device_of(headers, origin)?.ok_or(FormError::NotPaired)
 }
 
 fn refused(error: &FormError, origin: &Origin) -> Response {
