@@ -42,6 +42,7 @@ Register-ArgumentCompleter -Native -CommandName 'gateway' -ScriptBlock {
             [CompletionResult]::new('projects', 'projects', [CompletionResultType]::ParameterValue, 'The folders that tasks may work in')
             [CompletionResult]::new('clients', 'clients', [CompletionResultType]::ParameterValue, 'The clients that may sign in, and the tokens that you made')
             [CompletionResult]::new('devices', 'devices', [CompletionResultType]::ParameterValue, 'The phones and browsers that are paired')
+            [CompletionResult]::new('push-session', 'push-session', [CompletionResultType]::ParameterValue, 'Hand a session of Claude Code over; reads what its hooks give them from stdin')
             [CompletionResult]::new('config', 'config', [CompletionResultType]::ParameterValue, 'The configuration')
             [CompletionResult]::new('secrets', 'secrets', [CompletionResultType]::ParameterValue, 'Secrets in the keyring (or the secrets file)')
             [CompletionResult]::new('service', 'service', [CompletionResultType]::ParameterValue, 'Run the gateway as a service of your login session')
@@ -548,6 +549,18 @@ Register-ArgumentCompleter -Native -CommandName 'gateway' -ScriptBlock {
         'gateway;devices;help;help' {
             break
         }
+        'gateway;push-session' {
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Read this configuration file instead of the usual one')
+            [CompletionResult]::new('--log-format', '--log-format', [CompletionResultType]::ParameterName, 'How to log to stderr')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print data as JSON (`"schema": 1`)')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say only what is necessary; log only errors')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say only what is necessary; log only errors')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Log more: -v debug, -vv trace')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Log more: -v debug, -vv trace')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
         'gateway;config' {
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Read this configuration file instead of the usual one')
             [CompletionResult]::new('--log-format', '--log-format', [CompletionResultType]::ParameterName, 'How to log to stderr')
@@ -816,6 +829,7 @@ Register-ArgumentCompleter -Native -CommandName 'gateway' -ScriptBlock {
             [CompletionResult]::new('projects', 'projects', [CompletionResultType]::ParameterValue, 'The folders that tasks may work in')
             [CompletionResult]::new('clients', 'clients', [CompletionResultType]::ParameterValue, 'The clients that may sign in, and the tokens that you made')
             [CompletionResult]::new('devices', 'devices', [CompletionResultType]::ParameterValue, 'The phones and browsers that are paired')
+            [CompletionResult]::new('push-session', 'push-session', [CompletionResultType]::ParameterValue, 'Hand a session of Claude Code over; reads what its hooks give them from stdin')
             [CompletionResult]::new('config', 'config', [CompletionResultType]::ParameterValue, 'The configuration')
             [CompletionResult]::new('secrets', 'secrets', [CompletionResultType]::ParameterValue, 'Secrets in the keyring (or the secrets file)')
             [CompletionResult]::new('service', 'service', [CompletionResultType]::ParameterValue, 'Run the gateway as a service of your login session')
@@ -924,6 +938,9 @@ Register-ArgumentCompleter -Native -CommandName 'gateway' -ScriptBlock {
             break
         }
         'gateway;help;devices;revoke' {
+            break
+        }
+        'gateway;help;push-session' {
             break
         }
         'gateway;help;config' {

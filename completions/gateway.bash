@@ -49,6 +49,9 @@ _gateway() {
             gateway,projects)
                 cmd="gateway__subcmd__projects"
                 ;;
+            gateway,push-session)
+                cmd="gateway__subcmd__push__subcmd__session"
+                ;;
             gateway,secrets)
                 cmd="gateway__subcmd__secrets"
                 ;;
@@ -168,6 +171,9 @@ _gateway() {
                 ;;
             gateway__subcmd__help,projects)
                 cmd="gateway__subcmd__help__subcmd__projects"
+                ;;
+            gateway__subcmd__help,push-session)
+                cmd="gateway__subcmd__help__subcmd__push__subcmd__session"
                 ;;
             gateway__subcmd__help,secrets)
                 cmd="gateway__subcmd__help__subcmd__secrets"
@@ -413,7 +419,7 @@ _gateway() {
 
     case "${cmd}" in
         gateway)
-            opts="-q -v -h -V --config --json --log-format --quiet --verbose --help --version serve mint-client mint-token doctor pair status tasks projects clients devices config secrets service completions man help"
+            opts="-q -v -h -V --config --json --log-format --quiet --verbose --help --version serve mint-client mint-token doctor pair status tasks projects clients devices push-session config secrets service completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -961,7 +967,7 @@ _gateway() {
             return 0
             ;;
         gateway__subcmd__help)
-            opts="serve mint-client mint-token doctor pair status tasks projects clients devices config secrets service completions man help"
+            opts="serve mint-client mint-token doctor pair status tasks projects clients devices push-session config secrets service completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1285,6 +1291,20 @@ _gateway() {
         gateway__subcmd__help__subcmd__projects__subcmd__remove)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        gateway__subcmd__help__subcmd__push__subcmd__session)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -1857,6 +1877,28 @@ _gateway() {
         gateway__subcmd__projects__subcmd__remove)
             opts="-q -v -h --config --json --log-format --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "auto pretty json" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        gateway__subcmd__push__subcmd__session)
+            opts="-q -v -h --config --json --log-format --quiet --verbose --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi

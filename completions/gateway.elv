@@ -39,6 +39,7 @@ set edit:completion:arg-completer[gateway] = {|@words|
             cand projects 'The folders that tasks may work in'
             cand clients 'The clients that may sign in, and the tokens that you made'
             cand devices 'The phones and browsers that are paired'
+            cand push-session 'Hand a session of Claude Code over; reads what its hooks give them from stdin'
             cand config 'The configuration'
             cand secrets 'Secrets in the keyring (or the secrets file)'
             cand service 'Run the gateway as a service of your login session'
@@ -490,6 +491,17 @@ set edit:completion:arg-completer[gateway] = {|@words|
         }
         &'gateway;devices;help;help'= {
         }
+        &'gateway;push-session'= {
+            cand --config 'Read this configuration file instead of the usual one'
+            cand --log-format 'How to log to stderr'
+            cand --json 'Print data as JSON (`"schema": 1`)'
+            cand -q 'Say only what is necessary; log only errors'
+            cand --quiet 'Say only what is necessary; log only errors'
+            cand -v 'Log more: -v debug, -vv trace'
+            cand --verbose 'Log more: -v debug, -vv trace'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
         &'gateway;config'= {
             cand --config 'Read this configuration file instead of the usual one'
             cand --log-format 'How to log to stderr'
@@ -727,6 +739,7 @@ set edit:completion:arg-completer[gateway] = {|@words|
             cand projects 'The folders that tasks may work in'
             cand clients 'The clients that may sign in, and the tokens that you made'
             cand devices 'The phones and browsers that are paired'
+            cand push-session 'Hand a session of Claude Code over; reads what its hooks give them from stdin'
             cand config 'The configuration'
             cand secrets 'Secrets in the keyring (or the secrets file)'
             cand service 'Run the gateway as a service of your login session'
@@ -807,6 +820,8 @@ set edit:completion:arg-completer[gateway] = {|@words|
         &'gateway;help;devices;list'= {
         }
         &'gateway;help;devices;revoke'= {
+        }
+        &'gateway;help;push-session'= {
         }
         &'gateway;help;config'= {
             cand path 'Print where configuration, state and sockets are'
