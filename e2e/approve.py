@@ -119,7 +119,7 @@ async def taps(lab, session, phone, browser, origin):
     task, request = await asked(session, "run")
     phone.look(request["page"], "6-open")
     lab.run("tasks", "cancel", task)
-    until("the task to end", lambda: lab.json("tasks", "show", task)["state"] == "cancelled")
+    until("the task to end", lambda: lab.json("tasks", "show", task)["task"]["state"] == "cancelled")
     phone.page.tap("button[value=approve]")
     expect("already" in phone.page.text(), f"a late answer reads {phone.page.text()}")
     text = phone.look(request["page"], "7-withdrawn")
