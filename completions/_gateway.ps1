@@ -163,7 +163,7 @@ Register-ArgumentCompleter -Native -CommandName 'gateway' -ScriptBlock {
             [CompletionResult]::new('apply', 'apply', [CompletionResultType]::ParameterValue, 'Merge, keep or discard a finished task''s work')
             [CompletionResult]::new('approve', 'approve', [CompletionResultType]::ParameterValue, 'Allow what a task''s agent asks, or let it carry out its plan')
             [CompletionResult]::new('deny', 'deny', [CompletionResultType]::ParameterValue, 'Refuse what a task''s agent asks')
-            [CompletionResult]::new('answer', 'answer', [CompletionResultType]::ParameterValue, 'Answer a question of a task''s agent')
+            [CompletionResult]::new('answer', 'answer', [CompletionResultType]::ParameterValue, 'Answer a question of a task''s agent, or tell it something while it works')
             [CompletionResult]::new('cancel', 'cancel', [CompletionResultType]::ParameterValue, 'Cancel a task and every process it started')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
             break
@@ -279,6 +279,8 @@ Register-ArgumentCompleter -Native -CommandName 'gateway' -ScriptBlock {
         }
         'gateway;tasks;answer' {
             [CompletionResult]::new('--request', '--request', [CompletionResultType]::ParameterName, 'The request''s id, when the task asks more than one thing')
+            [CompletionResult]::new('-m', '-m', [CompletionResultType]::ParameterName, 'Tell the agent this, although it asks nothing')
+            [CompletionResult]::new('--message', '--message', [CompletionResultType]::ParameterName, 'Tell the agent this, although it asks nothing')
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Read this configuration file instead of the usual one')
             [CompletionResult]::new('--log-format', '--log-format', [CompletionResultType]::ParameterName, 'How to log to stderr')
             [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print data as JSON (`"schema": 1`)')
@@ -311,7 +313,7 @@ Register-ArgumentCompleter -Native -CommandName 'gateway' -ScriptBlock {
             [CompletionResult]::new('apply', 'apply', [CompletionResultType]::ParameterValue, 'Merge, keep or discard a finished task''s work')
             [CompletionResult]::new('approve', 'approve', [CompletionResultType]::ParameterValue, 'Allow what a task''s agent asks, or let it carry out its plan')
             [CompletionResult]::new('deny', 'deny', [CompletionResultType]::ParameterValue, 'Refuse what a task''s agent asks')
-            [CompletionResult]::new('answer', 'answer', [CompletionResultType]::ParameterValue, 'Answer a question of a task''s agent')
+            [CompletionResult]::new('answer', 'answer', [CompletionResultType]::ParameterValue, 'Answer a question of a task''s agent, or tell it something while it works')
             [CompletionResult]::new('cancel', 'cancel', [CompletionResultType]::ParameterValue, 'Cancel a task and every process it started')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
             break
@@ -865,7 +867,7 @@ Register-ArgumentCompleter -Native -CommandName 'gateway' -ScriptBlock {
             [CompletionResult]::new('apply', 'apply', [CompletionResultType]::ParameterValue, 'Merge, keep or discard a finished task''s work')
             [CompletionResult]::new('approve', 'approve', [CompletionResultType]::ParameterValue, 'Allow what a task''s agent asks, or let it carry out its plan')
             [CompletionResult]::new('deny', 'deny', [CompletionResultType]::ParameterValue, 'Refuse what a task''s agent asks')
-            [CompletionResult]::new('answer', 'answer', [CompletionResultType]::ParameterValue, 'Answer a question of a task''s agent')
+            [CompletionResult]::new('answer', 'answer', [CompletionResultType]::ParameterValue, 'Answer a question of a task''s agent, or tell it something while it works')
             [CompletionResult]::new('cancel', 'cancel', [CompletionResultType]::ParameterValue, 'Cancel a task and every process it started')
             break
         }

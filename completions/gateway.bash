@@ -2321,13 +2321,21 @@ _gateway() {
             return 0
             ;;
         gateway__subcmd__tasks__subcmd__answer)
-            opts="-q -v -h --request --config --json --log-format --quiet --verbose --help"
+            opts="-m -q -v -h --request --message --config --json --log-format --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --request)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --message)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -m)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -153,7 +153,7 @@ set edit:completion:arg-completer[gateway] = {|@words|
             cand apply 'Merge, keep or discard a finished task''s work'
             cand approve 'Allow what a task''s agent asks, or let it carry out its plan'
             cand deny 'Refuse what a task''s agent asks'
-            cand answer 'Answer a question of a task''s agent'
+            cand answer 'Answer a question of a task''s agent, or tell it something while it works'
             cand cancel 'Cancel a task and every process it started'
             cand help 'Print this message or the help of the given subcommand(s)'
         }
@@ -260,6 +260,8 @@ set edit:completion:arg-completer[gateway] = {|@words|
         }
         &'gateway;tasks;answer'= {
             cand --request 'The request''s id, when the task asks more than one thing'
+            cand -m 'Tell the agent this, although it asks nothing'
+            cand --message 'Tell the agent this, although it asks nothing'
             cand --config 'Read this configuration file instead of the usual one'
             cand --log-format 'How to log to stderr'
             cand --json 'Print data as JSON (`"schema": 1`)'
@@ -290,7 +292,7 @@ set edit:completion:arg-completer[gateway] = {|@words|
             cand apply 'Merge, keep or discard a finished task''s work'
             cand approve 'Allow what a task''s agent asks, or let it carry out its plan'
             cand deny 'Refuse what a task''s agent asks'
-            cand answer 'Answer a question of a task''s agent'
+            cand answer 'Answer a question of a task''s agent, or tell it something while it works'
             cand cancel 'Cancel a task and every process it started'
             cand help 'Print this message or the help of the given subcommand(s)'
         }
@@ -768,7 +770,7 @@ set edit:completion:arg-completer[gateway] = {|@words|
             cand apply 'Merge, keep or discard a finished task''s work'
             cand approve 'Allow what a task''s agent asks, or let it carry out its plan'
             cand deny 'Refuse what a task''s agent asks'
-            cand answer 'Answer a question of a task''s agent'
+            cand answer 'Answer a question of a task''s agent, or tell it something while it works'
             cand cancel 'Cancel a task and every process it started'
         }
         &'gateway;help;tasks;list'= {

@@ -136,7 +136,7 @@ complete -c gateway -n "__fish_gateway_using_subcommand tasks; and not __fish_se
 complete -c gateway -n "__fish_gateway_using_subcommand tasks; and not __fish_seen_subcommand_from list show tail result diff apply approve deny answer cancel help" -f -a "apply" -d 'Merge, keep or discard a finished task\'s work'
 complete -c gateway -n "__fish_gateway_using_subcommand tasks; and not __fish_seen_subcommand_from list show tail result diff apply approve deny answer cancel help" -f -a "approve" -d 'Allow what a task\'s agent asks, or let it carry out its plan'
 complete -c gateway -n "__fish_gateway_using_subcommand tasks; and not __fish_seen_subcommand_from list show tail result diff apply approve deny answer cancel help" -f -a "deny" -d 'Refuse what a task\'s agent asks'
-complete -c gateway -n "__fish_gateway_using_subcommand tasks; and not __fish_seen_subcommand_from list show tail result diff apply approve deny answer cancel help" -f -a "answer" -d 'Answer a question of a task\'s agent'
+complete -c gateway -n "__fish_gateway_using_subcommand tasks; and not __fish_seen_subcommand_from list show tail result diff apply approve deny answer cancel help" -f -a "answer" -d 'Answer a question of a task\'s agent, or tell it something while it works'
 complete -c gateway -n "__fish_gateway_using_subcommand tasks; and not __fish_seen_subcommand_from list show tail result diff apply approve deny answer cancel help" -f -a "cancel" -d 'Cancel a task and every process it started'
 complete -c gateway -n "__fish_gateway_using_subcommand tasks; and not __fish_seen_subcommand_from list show tail result diff apply approve deny answer cancel help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c gateway -n "__fish_gateway_using_subcommand tasks; and __fish_seen_subcommand_from list" -l state -d 'Only tasks in this state; may be repeated' -r
@@ -215,6 +215,7 @@ complete -c gateway -n "__fish_gateway_using_subcommand tasks; and __fish_seen_s
 complete -c gateway -n "__fish_gateway_using_subcommand tasks; and __fish_seen_subcommand_from deny" -s v -l verbose -d 'Log more: -v debug, -vv trace'
 complete -c gateway -n "__fish_gateway_using_subcommand tasks; and __fish_seen_subcommand_from deny" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c gateway -n "__fish_gateway_using_subcommand tasks; and __fish_seen_subcommand_from answer" -l request -d 'The request\'s id, when the task asks more than one thing' -r
+complete -c gateway -n "__fish_gateway_using_subcommand tasks; and __fish_seen_subcommand_from answer" -s m -l message -d 'Tell the agent this, although it asks nothing' -r
 complete -c gateway -n "__fish_gateway_using_subcommand tasks; and __fish_seen_subcommand_from answer" -l config -d 'Read this configuration file instead of the usual one' -r -F
 complete -c gateway -n "__fish_gateway_using_subcommand tasks; and __fish_seen_subcommand_from answer" -l log-format -d 'How to log to stderr' -r -f -a "auto\t'Lines for people on a terminal, JSON elsewhere'
 pretty\t'Lines for people'
@@ -239,7 +240,7 @@ complete -c gateway -n "__fish_gateway_using_subcommand tasks; and __fish_seen_s
 complete -c gateway -n "__fish_gateway_using_subcommand tasks; and __fish_seen_subcommand_from help" -f -a "apply" -d 'Merge, keep or discard a finished task\'s work'
 complete -c gateway -n "__fish_gateway_using_subcommand tasks; and __fish_seen_subcommand_from help" -f -a "approve" -d 'Allow what a task\'s agent asks, or let it carry out its plan'
 complete -c gateway -n "__fish_gateway_using_subcommand tasks; and __fish_seen_subcommand_from help" -f -a "deny" -d 'Refuse what a task\'s agent asks'
-complete -c gateway -n "__fish_gateway_using_subcommand tasks; and __fish_seen_subcommand_from help" -f -a "answer" -d 'Answer a question of a task\'s agent'
+complete -c gateway -n "__fish_gateway_using_subcommand tasks; and __fish_seen_subcommand_from help" -f -a "answer" -d 'Answer a question of a task\'s agent, or tell it something while it works'
 complete -c gateway -n "__fish_gateway_using_subcommand tasks; and __fish_seen_subcommand_from help" -f -a "cancel" -d 'Cancel a task and every process it started'
 complete -c gateway -n "__fish_gateway_using_subcommand tasks; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c gateway -n "__fish_gateway_using_subcommand projects; and not __fish_seen_subcommand_from list add remove help" -l config -d 'Read this configuration file instead of the usual one' -r -F
@@ -538,7 +539,7 @@ complete -c gateway -n "__fish_gateway_using_subcommand help; and __fish_seen_su
 complete -c gateway -n "__fish_gateway_using_subcommand help; and __fish_seen_subcommand_from tasks" -f -a "apply" -d 'Merge, keep or discard a finished task\'s work'
 complete -c gateway -n "__fish_gateway_using_subcommand help; and __fish_seen_subcommand_from tasks" -f -a "approve" -d 'Allow what a task\'s agent asks, or let it carry out its plan'
 complete -c gateway -n "__fish_gateway_using_subcommand help; and __fish_seen_subcommand_from tasks" -f -a "deny" -d 'Refuse what a task\'s agent asks'
-complete -c gateway -n "__fish_gateway_using_subcommand help; and __fish_seen_subcommand_from tasks" -f -a "answer" -d 'Answer a question of a task\'s agent'
+complete -c gateway -n "__fish_gateway_using_subcommand help; and __fish_seen_subcommand_from tasks" -f -a "answer" -d 'Answer a question of a task\'s agent, or tell it something while it works'
 complete -c gateway -n "__fish_gateway_using_subcommand help; and __fish_seen_subcommand_from tasks" -f -a "cancel" -d 'Cancel a task and every process it started'
 complete -c gateway -n "__fish_gateway_using_subcommand help; and __fish_seen_subcommand_from projects" -f -a "list" -d 'List the projects'
 complete -c gateway -n "__fish_gateway_using_subcommand help; and __fish_seen_subcommand_from projects" -f -a "add" -d 'Add a folder to the configuration file'

@@ -93,11 +93,13 @@ async def taps(lab, session, phone, browser, origin):
     expect("touch allowed.txt" in text, f"the list reads {text}")
     text = phone.look(request["page"], "2-permission")
     expect("touch allowed.txt && echo done" in text and "runs a program" in text, f"the page reads {text}")
+    lab.run("tasks", "answer", task, "--message", "and mind the gap")
     phone.page.tap("button[value=approve]")
     expect("Allowed on a paired device" in phone.page.text(), phone.page.text())
     phone.page.screenshot(phone.shots / "3-allowed.png")
     result = await ended(session, task)
     expect("allowed.txt" in result, f"it did not run: {result}")
+    expect("and mind the gap" in str(lab.model_requests()), "the agent did not hear what it was told")
 
     task, request = await asked(session, "run")
     phone.look(request["page"], "4-to-deny")

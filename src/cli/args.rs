@@ -268,14 +268,17 @@ pub enum TasksCommand {
         #[arg(long, short)]
         message: Option<String>,
     },
-    /// Answer a question of a task's agent
+    /// Answer a question of a task's agent, or tell it something while it works
     Answer {
         #[command(flatten)]
         request: RequestArg,
         /// One for each question, in order: a choice's number or words (several with commas between
         /// them), or your own words
-        #[arg(required = true)]
+        #[arg(required_unless_present = "message")]
         answers: Vec<String>,
+        /// Tell the agent this, although it asks nothing
+        #[arg(long, short, conflicts_with_all = ["answers", "request"])]
+        message: Option<String>,
     },
     /// Cancel a task and every process it started
     Cancel {

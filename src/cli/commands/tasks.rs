@@ -44,7 +44,11 @@ pub(in crate::cli) async fn run(context: &Context, command: TasksCommand) -> Res
         TasksCommand::Deny { request, message } => {
             answer(context, request, Reply::Deny { message }).await
         }
-        TasksCommand::Answer { request, answers } => {
+        TasksCommand::Answer { request, message: Some(message), .. } => {
+            let data = reach::call(context, Call::Say { task: request.task, message }).await?;
+            context.print(&data, || "the agent hears it when it takes its next step".to_owned())
+        }
+        TasksCommand::Answer { request, answers, .. } => {
             answer(context, request, Reply::Answers { answers }).await
         }
         TasksCommand::Cancel { task } => {
